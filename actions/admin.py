@@ -1,0 +1,18 @@
+"""Admin page: actions, to look at; they are decided on in the dashboard."""
+
+from __future__ import annotations
+
+from django.contrib import admin
+
+from actions.models import Action
+from tenants.backoffice import ReadOnlyAdmin, TenantFilter
+
+
+@admin.register(Action)
+class ActionAdmin(ReadOnlyAdmin):
+    list_display = (
+        "created_at", "kind", "status", "attempt", "max_attempts", "incident", "tenant",
+        "requested_by",
+    )  # fmt: skip
+    list_filter = (TenantFilter, "kind", "status")
+    list_select_related = ("incident", "tenant")

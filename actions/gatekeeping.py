@@ -1,0 +1,158 @@
+"""Loading what the gate looks at. Judging is pure and lives in safety/gate.py [S9].
+
+Reads under the caller's transaction; before a send the caller holds the switch lock, so what is
+read about the switches stays true until its commit, and while a breaker is half-open its row's
+lock, so that the probe the gate saw free is the one taken.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from datetime import datetime, timedelta
+from typing import Any, cast
+from uuid import UUID
+
+from django.db.models import Q
+
+from actions.models import Action, ActionKind
+from awfdrs_site.kernel.transition import lock
+from incidents.models import FailingResource
+from incidents.selectors import still_failing
+from safety import breakers
+from safety.breaker import Outcome, half_open_at, holds, probes_free
+from safety.breakers import Call
+from safety.gate import ActionKind as GateKind
+from safety.gate import GateFacts, Receipt, SwitchFact, judge
+from safety.models import AutomationPolicy, KillSwitch, Vendor
+from safety.selectors import engaged_switches, policy_for, vendor_for
+
+# Enough of the failing resources to find a recent recovery of the same thing.
+COOLDOWN_RESOURCES = 200
+
+
+def probe_of(action: Action) -> str:
+    """Who holds the probe on which the action is sent."""
+    return f"action:{action.pk}"
+
+
+def judge_and_take(action: Action, now: datetime) -> Receipt:
+    """The receipt for a send that follows at once: what may run on a probe has taken it.
+
+    In the caller's transaction; locks the vendor's row, last, if its breaker is half-open.
+    """
+    vendor = vendor_for(action.tenant_id, action.incident.vendor)
+    if vendor is None or action.kind != ActionKind.RETRY:
+        return judge_action(action, now)
+    if breakers.look(vendor, now).state == "half_open":
+        vendor = lock(vendor)
+    receipt = judge_action(action, now, vendor)
+    if receipt.outcome == "run":
+        breakers.take(vendor, probe_of(action), now)
+    return receipt
+
+
+def report_of(action: Action, outcome: Outcome | None, now: datetime) -> Call:
+    """How the recovery ended, for the breaker: it counts where the recovery was a probe.
+
+    Any other recovery is counted by the events its workflow posts.
+    """
+    return Call(
+        action.tenant_id,
+        action.incident.vendor,
+        now,
+        outcome,
+        holder=probe_of(action),
+        only_probe=True,
+    )
+
+
+def is_parked(receipt: Mapping[str, Any]) -> bool:
+    """Whether this stored receipt put its action off because of a breaker."""
+    return receipt.get("outcome") == "defer" and any(
+        check["name"] == "circuit_breaker" and check["verdict"] == "defer"
+        for check in receipt["checks"]
+    )
+
+
+def judge_action(action: Action, now: datetime, vendor: Vendor | None = None) -> Receipt:
+    """The gate's receipt for `action` (saved or not) as things stand now.
+
+    `vendor`: its row, where the caller has locked it.
+    """
+    incident = action.incident
+    policy = policy_for(incident.tenant_id, incident.workflow_id)
+    last_recovery = last_other_recovery(action, policy, now) if action.attempt == 1 else None
+    facts = GateFacts(
+        now=now,
+        tenant_id=str(incident.tenant_id),
+        workflow_id=str(incident.workflow_id),
+        workflow=incident.workflow.name,
+        action_kind=cast(GateKind, action.kind),
+        vendor=incident.vendor,
+        switches=tuple(map(_fact, engaged_switches(incident.tenant_id, now))),
+        attempt=action.attempt,
+        max_attempts=action.max_attempts,
+        actions_last_hour=automated_last_hour(incident.tenant_id, now),
+        max_actions_per_hour=policy.max_actions_per_hour,
+        last_recovery_at=last_recovery,
+        cooldown_seconds=policy.cooldown_seconds,
+        confidence=action.decision.confidence if action.decision else None,
+        confidence_threshold=policy.confidence_threshold,
+        approved_by=action.decided_by_name,
+        **_breaker(action, vendor or vendor_for(incident.tenant_id, incident.vendor), now),
+    )
+    return judge(facts)
+
+
+def _fact(switch: KillSwitch) -> SwitchFact:
+    return SwitchFact(
+        scope=switch.scope,  # type: ignore[arg-type]  # the column's CHECK allows these words only
+        blocks=switch.blocks,  # type: ignore[arg-type]
+        tenant_id=str(switch.tenant_id or ""),
+        workflow_id=str(switch.workflow_id or ""),
+        vendor=switch.vendor,
+        reason=switch.reason,
+        engaged_by=switch.engaged_by,
+        expires_at=switch.expires_at,
+    )
+
+
+def _breaker(action: Action, vendor: Vendor | None, now: datetime) -> dict[str, Any]:
+    if vendor is None:
+        return {"breaker_state": "closed"}
+    breaker, policy = breakers.as_of(vendor, now), vendor.policy()
+    free = probes_free(breaker, policy) + holds(breaker, probe_of(action))
+    until = half_open_at(breaker, policy)
+    if breaker.state == "half_open" and not free:
+        until = min((lease.until for lease in breaker.leases), default=None)
+    return {"breaker_state": breaker.state, "breaker_until": until, "probes_free": free}
+
+
+def automated_last_hour(tenant_id: UUID, now: datetime) -> int:
+    """Retries of the tenant sent in the last hour that no person asked for or approved."""
+    sent = Action.objects.filter(tenant_id=tenant_id, sent_at__gt=now - timedelta(hours=1))
+    return sent.filter(kind=ActionKind.RETRY, decided_by_name="").count()
+
+
+def last_other_recovery(action: Action, policy: AutomationPolicy, now: datetime) -> datetime | None:
+    """When another recovery of the same thing was last sent, within the cooldown [S7].
+
+    The thing is what still fails in the incident, resource by resource; where failures name no
+    resource it is the workflow.
+    """
+    incident, since = action.incident, now - timedelta(seconds=policy.cooldown_seconds)
+    failing = list(still_failing(incident).exclude(resource_id="")[:COOLDOWN_RESOURCES])
+    if not failing:
+        others = Action.objects.filter(
+            incident__workflow_id=incident.workflow_id, kind=ActionKind.RETRY, sent_at__gt=since
+        ).exclude(pk=action.pk)
+        return others.order_by("-sent_at").values_list("sent_at", flat=True).first()
+    same = Q()
+    for resource in failing:
+        same |= Q(resource_type=resource.resource_type, resource_id=resource.resource_id)
+    retried = FailingResource.objects.filter(
+        same, incident__workflow_id=incident.workflow_id, retried_at__gt=since
+    )
+    if action.decision_id is not None:
+        retried = retried.exclude(retried_under=action.decision_id)
+    return retried.order_by("-retried_at").values_list("retried_at", flat=True).first()

@@ -1,0 +1,169 @@
+"""What the page of one incident shows: facts, plan, analysis, verdicts, story and events."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from datetime import datetime
+from typing import Any
+from uuid import UUID
+
+from django.contrib.auth.models import User
+from django.db.models import Count, Q
+
+from actions.history import Runs, runs_of
+from actions.models import Action, ActionKind
+from actions.pages import admins_of
+from actions.selectors import actions_for
+from actions.states import CANCELLABLE, FINAL, ActionStatus
+from ai.models import Decision
+from ai.selectors import latest_decision
+from awfdrs_site.kernel.ui.wording import duration
+from incidents.models import Incident
+from incidents.selectors import events_of, incidents_for, timeline_of
+from incidents.states import TRANSITIONS as INCIDENT_TRANSITIONS
+from incidents.states import IncidentStatus
+from incidents.trends import Curve, failure_curve
+from safety.selectors import policy_for
+from tenants.access import Identity
+from tenants.models import Scope, Tenant
+
+STEPS = 20
+STORY = 100
+EVENTS = 20
+_OVER = (IncidentStatus.RESOLVED, IncidentStatus.IGNORED)
+# What a person may do to an action, by the state it leads to.
+_VERBS = {
+    "approve": (ActionStatus.WAITING, ActionStatus.PLANNED),
+    "reject": (ActionStatus.WAITING, ActionStatus.REJECTED),
+    "run": (ActionStatus.BLOCKED, ActionStatus.PLANNED),
+}
+_OUTCOMES: dict[str, tuple[str, bool | None]] = {
+    "recovered": ("Recovered", True),
+    "failed": ("Failed", False),
+    "rejected": ("Rejected", False),
+    "by_hand": ("By hand", None),
+}
+
+
+def incident_page(identity: Identity, incident: Incident, now: datetime) -> dict[str, Any]:
+    """Everything `incidents/detail.html` asks for."""
+    tenant = identity.tenant
+    plan = list(actions_for(tenant).filter(incident=incident)[:STEPS])[::-1]
+    decision = latest_decision(incident)
+    curve = failure_curve(incident, now)
+    allowed = allowed_verbs(identity, incident, plan)
+    story = timeline_of(incident)
+    return {
+        "incident": incident,
+        "allowed": allowed,
+        "people": assignable(tenant) if allowed else [],
+        "admins": [] if allowed else admins_of(tenant),
+        "facts": facts(incident, plan, curve, now),
+        "trend": {"values": curve.values, "from": curve.start, "to": curve.end} if curve else None,
+        "plan": plan,
+        "current": current(identity, plan, now),
+        "decision": decision,
+        "threshold": policy_for(tenant.pk, incident.workflow_id).confidence_threshold,
+        "runs": runs_of(tenant, [incident.signature]).get(incident.signature, Runs([], [])),
+        "gate": plan[-1].receipt if plan else None,
+        "timeline": list(story[:STORY]),
+        "timeline_total": story.count(),
+        "events": list(events_of(incident)[:EVENTS]),
+        "event_total": incident.event_count,
+        "similar": similar_incidents(tenant, decision),
+    }
+
+
+def allowed_verbs(identity: Identity, incident: Incident, plan: Sequence[Action]) -> set[str]:
+    """What the person may do to the incident as it stands; the services decide in the end."""
+    if Scope.ACT not in identity.scopes:
+        return set()
+    after = INCIDENT_TRANSITIONS[incident.status]
+    verbs = {"assign", "comment"}
+    verbs |= {"ignore"} if IncidentStatus.IGNORED in after else set()
+    verbs |= {"resolve"} if IncidentStatus.RESOLVED in after else set()
+    verbs |= {"reopen"} if IncidentStatus.NEW in after else set()
+    if incident.status in _OVER:
+        return verbs
+    escalated = any(
+        a.kind == ActionKind.ESCALATE and a.created_at >= incident.opened_at for a in plan
+    )
+    return verbs | {"acknowledge"} | (set() if escalated else {"escalate"})
+
+
+def assignable(tenant: Tenant) -> list[User]:
+    """The members of the tenant, by name."""
+    members = User.objects.filter(memberships__tenant=tenant, is_active=True)
+    return list(members.order_by("first_name", "username"))
+
+
+def current(identity: Identity, plan: Sequence[Action], now: datetime) -> dict[str, Any] | None:
+    """The latest action that is not over, and what the person may do to it."""
+    action = next((a for a in reversed(plan) if a.status not in FINAL), None)
+    if action is None:
+        return None
+    verbs = set()
+    if Scope.ACT in identity.scopes:
+        verbs = {verb for verb, (state, _) in _VERBS.items() if state == action.status}
+        if action.status in CANCELLABLE:
+            verbs.add("cancel")
+    if action.status == ActionStatus.WAITING and action.has_expired(now):
+        verbs.clear()
+    return {"action": action, "verbs": verbs}
+
+
+def facts(
+    incident: Incident, plan: Sequence[Action], curve: Curve | None, now: datetime
+) -> list[dict[str, str]]:
+    """The figures under the title, each a label, a value and a note."""
+    resources = incident.resources.aggregate(
+        all=Count("pk"), failing=Count("pk", filter=Q(recovered_at=None))
+    )
+    retries = [action for action in plan if action.kind == ActionKind.RETRY]
+    over = incident.status == IncidentStatus.RESOLVED
+    until = incident.resolved_at if over and incident.resolved_at else now
+    peak = f"peak {curve.peak_per_minute():,.0f} per min" if curve and any(curve.values) else ""
+    return [
+        _fact("Events", f"{incident.event_count:,}", peak),
+        _fact("Still failing", f"{resources['failing']:,}", f"of {resources['all']:,} that failed"),
+        _fact(
+            "Lasted" if over else "Open for", duration(until - incident.opened_at), _taken(incident)
+        ),
+        _fact("Attempts", *_attempts(retries)),
+    ]
+
+
+def _fact(label: str, value: str, note: str) -> dict[str, str]:
+    return {"label": label, "value": value, "note": note}
+
+
+def _taken(incident: Incident) -> str:
+    if incident.acknowledged_at is None:
+        return "nobody took it" if incident.status in _OVER else "nobody has taken it"
+    return f"taken after {duration(incident.acknowledged_at - incident.opened_at)}"
+
+
+def _attempts(retries: Sequence[Action]) -> tuple[str, str]:
+    if not retries:
+        return "0", "no retry yet"
+    last = retries[-1]
+    return f"{last.attempt} of {last.max_attempts}", last.get_status_display().lower()
+
+
+def similar_incidents(tenant: Tenant, decision: Decision | None) -> list[dict[str, Any]]:
+    """The past incidents the decision weighed, as it weighed them then."""
+    found = decision.similar if decision else []
+    known = incidents_for(tenant).in_bulk([UUID(one["incident_id"]) for one in found])
+    rows = [(known.get(UUID(one["incident_id"])), one) for one in found]
+    return [_similar(incident, one) for incident, one in rows if incident]
+
+
+def _similar(incident: Incident, one: dict[str, Any]) -> dict[str, Any]:
+    outcome, worked = _OUTCOMES.get(one["outcome"], ("Unknown", None))
+    return {
+        "incident": incident,
+        "score": one["score"],
+        "outcome": outcome,
+        "worked": worked,
+        "seconds": one.get("seconds_to_recover"),
+    }

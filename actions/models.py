@@ -1,0 +1,94 @@
+"""What we do: one Action is one send, with its gate receipt and its outcome."""
+
+from __future__ import annotations
+
+from datetime import datetime
+
+from django.conf import settings
+from django.db import models
+from django.db.models import Q
+
+from actions.states import ACTIVE, ActionStatus
+from actions.whatif_models import RunStatus, WhatIfRun
+from ai.models import Decision
+from awfdrs_site.kernel.ids import uuid7
+from incidents.models import Incident
+from tenants.models import Tenant
+
+__all__ = ["Action", "ActionKind", "RunStatus", "WhatIfRun"]
+
+
+class ActionKind(models.TextChoices):
+    RETRY = "retry", "Retry"
+    ESCALATE = "escalate", "Escalate"
+    NONE = "none", "Do nothing"
+
+
+class Action(models.Model):
+    """One attempt. The id is the target's Idempotency-Key; a further attempt is a further row.
+
+    Work row of the `send` stage: due at `due_at`, leased until `leased_until` by the worker that
+    holds `fence` (it grows with each claim, so a worker that lost its lease writes nothing).
+    """
+
+    id = models.UUIDField(primary_key=True, default=uuid7, editable=False)
+    tenant = models.ForeignKey(Tenant, on_delete=models.PROTECT, db_index=False)
+    incident = models.ForeignKey(Incident, on_delete=models.CASCADE, related_name="actions")
+    decision = models.ForeignKey(
+        Decision, on_delete=models.PROTECT, related_name="actions", null=True
+    )
+    kind = models.CharField(max_length=10, choices=ActionKind)
+    status = models.CharField(max_length=10, choices=ActionStatus, default=ActionStatus.PLANNED)
+    attempt = models.PositiveSmallIntegerField(default=1)
+    max_attempts = models.PositiveSmallIntegerField(default=1)
+    parameters = models.JSONField(default=dict)
+    receipt = models.JSONField(default=dict)
+    result = models.JSONField(default=dict)
+    requested_by = models.CharField(max_length=150, default="automation")
+    created_at = models.DateTimeField()
+    due_at = models.DateTimeField()
+    leased_until = models.DateTimeField(null=True)
+    fence = models.PositiveIntegerField(default=0)
+    expires_at = models.DateTimeField(null=True)
+    decided_at = models.DateTimeField(null=True)
+    decided_by = models.ForeignKey(
+        settings.AUTH_USER_MODEL, on_delete=models.SET_NULL, null=True, related_name="+"
+    )
+    decided_by_name = models.CharField(max_length=150, blank=True)
+    decision_comment = models.TextField(blank=True)
+    sent_at = models.DateTimeField(null=True)
+    verify_until = models.DateTimeField(null=True)
+    finished_at = models.DateTimeField(null=True)
+    correlation_id = models.CharField(max_length=128, blank=True)
+
+    class Meta:
+        constraints = [
+            models.UniqueConstraint(
+                fields=["incident"],
+                condition=Q(status__in=[str(s) for s in ACTIVE], kind=ActionKind.RETRY),
+                name="action_one_active_retry",
+            ),
+            models.CheckConstraint(
+                condition=Q(status__in=ActionStatus.values), name="action_status"
+            ),
+            models.CheckConstraint(
+                condition=~Q(status=ActionStatus.WAITING) | Q(expires_at__isnull=False),
+                name="action_waiting_expires",
+            ),
+        ]
+        indexes = [
+            models.Index(
+                fields=["due_at"],
+                name="action_due",
+                condition=Q(status__in=["planned", "claimed", "sending", "unknown"]),
+            ),
+            models.Index(fields=["tenant", "status", "-id"], name="action_by_status"),
+            models.Index(fields=["tenant", "-id"], name="action_by_time"),
+        ]
+
+    def __str__(self) -> str:
+        return f"{self.kind} {self.attempt} of {self.max_attempts}"
+
+    def has_expired(self, now: datetime) -> bool:
+        """A waiting approval past its time: nobody can approve it any more."""
+        return self.expires_at is not None and now >= self.expires_at

@@ -1,0 +1,197 @@
+"""What the approvals and the actions pages show."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from datetime import datetime, timedelta
+from typing import Any
+from uuid import UUID
+
+from django.db.models import Count, DurationField, ExpressionWrapper, F, Max, Q, QuerySet
+from django.http import HttpRequest
+
+from actions.history import runs_of
+from actions.models import Action
+from actions.selectors import actions_for, approvals_for
+from actions.states import ACTIVE, ActionStatus
+from awfdrs_site.kernel.pages import page_of
+from awfdrs_site.kernel.sql import Percentile
+from incidents.filters import SEVERITY_RANK
+from incidents.models import FailingResource
+from incidents.trends import first_id_at
+from safety.models import AutomationPolicy, KillSwitch, SwitchBlocks, SwitchScope
+from tenants.access import Identity
+from tenants.models import Membership, Role, Tenant
+
+IN_FLIGHT = (
+    ActionStatus.CLAIMED,
+    ActionStatus.SENDING,
+    ActionStatus.VERIFYING,
+    ActionStatus.UNKNOWN,
+)
+CARDS = 50
+JUST_DECIDED = 8
+# No approval waits this long, so a decision of today is on an action made since.
+LONGEST_WAIT = timedelta(days=2)
+VIEWS: dict[str, tuple[str, Sequence[str]]] = {
+    "": ("All", ()),
+    "in_flight": ("In flight", IN_FLIGHT),
+    "planned": ("Planned", (ActionStatus.PLANNED,)),
+    "waiting": ("Needs approval", (ActionStatus.WAITING,)),
+    "blocked": ("Blocked", (ActionStatus.BLOCKED,)),
+    "failed": ("Failed", (ActionStatus.FAILED, ActionStatus.EXPIRED)),
+    "succeeded": ("Verified", (ActionStatus.SUCCEEDED,)),
+}
+
+
+def approvals_page(identity: Identity, sort: str, now: datetime) -> dict[str, Any]:
+    """Everything `actions/approvals.html` asks for."""
+    tenant = identity.tenant
+    may_act = "act" in identity.scopes
+    return {
+        "cards": cards(tenant, sort, now),
+        "sort": sort if sort == "severity" else "expiring",
+        "today": today(tenant, now),
+        "decided": list(_decided(tenant, now).order_by("-decided_at")[:JUST_DECIDED]),
+        "admins": [] if may_act else admins_of(tenant),
+    }
+
+
+def cards(tenant: Tenant, sort: str, now: datetime) -> list[Action]:
+    """The approvals that wait, each with its auto line, history and blast radius. Four queries."""
+    rows = list(approvals_for(tenant, now)[:CARDS])
+    if sort == "severity":
+        rows.sort(
+            key=lambda action: SEVERITY_RANK.get(action.incident.severity, len(SEVERITY_RANK))
+        )
+    lines = auto_lines(tenant)
+    runs = runs_of(tenant, [action.incident.signature for action in rows])
+    failing = still_failing_counts([action.incident_id for action in rows])
+    for action in rows:
+        shown: Any = action
+        shown.threshold = auto_line(lines, action.incident.workflow_id)
+        shown.runs = runs.get(action.incident.signature)
+        shown.blast = blast_radius(action, failing.get(action.incident_id, 0))
+    return rows
+
+
+def blast_radius(action: Action, failing: int) -> list[tuple[str, str]]:
+    """What the action touches if it is approved, as terms and words."""
+    incident = action.incident
+    workflow = incident.workflow.name
+    runs = f"{failing:,} failed run{'' if failing == 1 else 's'}" if failing else "all that failed"
+    terms = [("Runs again", runs), ("Workflow", workflow)]
+    if incident.vendor:
+        terms.append(("Calls", incident.vendor))
+    return [*terms, ("Attempt", f"{action.attempt} of {action.max_attempts}")]
+
+
+def still_failing_counts(incident_ids: Sequence[UUID]) -> Mapping[UUID, int]:
+    """How many resources of each incident have not recovered."""
+    failing = FailingResource.objects.filter(incident__in=incident_ids, recovered_at=None)
+    counted = failing.values("incident_id").annotate(n=Count("pk"))
+    return dict(counted.values_list("incident_id", "n"))
+
+
+def auto_lines(tenant: Tenant) -> list[AutomationPolicy]:
+    """Every policy that may concern the tenant, the most specific first."""
+    rows = AutomationPolicy.objects.filter(Q(tenant=tenant) | Q(tenant=None))
+    return sorted(rows, key=lambda p: (p.tenant_id is None, p.workflow_id is None))
+
+
+def auto_line(policies: Sequence[AutomationPolicy], workflow_id: UUID) -> float:
+    """The confidence above which the workflow's recoveries run by themselves."""
+    fitting = (p for p in policies if p.workflow_id in (None, workflow_id))
+    return next(fitting, AutomationPolicy()).confidence_threshold
+
+
+def _decided(tenant: Tenant, now: datetime) -> QuerySet[Action]:
+    """Approvals a person decided since midnight (UTC)."""
+    return _since_midnight(tenant, now).filter(
+        decided_at__gte=_midnight(now), expires_at__isnull=False
+    )
+
+
+def _midnight(now: datetime) -> datetime:
+    return now.replace(hour=0, minute=0, second=0, microsecond=0)
+
+
+def _since_midnight(tenant: Tenant, now: datetime) -> QuerySet[Action]:
+    return actions_for(tenant).filter(pk__gte=first_id_at(_midnight(now) - LONGEST_WAIT))
+
+
+def today(tenant: Tenant, now: datetime) -> dict[str, Any]:
+    """What was decided today, and how long it took."""
+    decided = Q(decided_at__gte=_midnight(now), expires_at__isnull=False)
+    approved = decided & ~Q(status=ActionStatus.REJECTED)
+    expired = Q(status=ActionStatus.EXPIRED, finished_at__gte=_midnight(now))
+    wait = ExpressionWrapper(F("decided_at") - F("created_at"), output_field=DurationField())
+    figures = _since_midnight(tenant, now).aggregate(
+        decided=Count("pk", filter=decided),
+        approved=Count("pk", filter=approved),
+        verified=Count("pk", filter=approved & Q(status=ActionStatus.SUCCEEDED)),
+        rejected=Count("pk", filter=decided & Q(status=ActionStatus.REJECTED)),
+        expired=Count("pk", filter=expired),
+        median_wait=Percentile(wait, 0.5, filter=decided),
+        last_at=Max("decided_at", filter=decided),
+    )
+    return figures | {"median_wait_seconds": figures["median_wait"]}
+
+
+def actions_page(request: HttpRequest, tenant: Tenant) -> dict[str, Any]:
+    """Everything `actions/list.html` asks for; an unknown view shows all."""
+    chosen = request.GET.get("view", "")
+    chosen = chosen if chosen in VIEWS else ""
+    rows = actions_for(tenant)
+    if chosen:
+        rows = rows.filter(status__in=VIEWS[chosen][1])
+    page = page_of(rows, request, ("-id",))
+    return {
+        "views": _views(tenant, chosen),
+        "actions": page.rows,
+        "newer_url": page.newer_url,
+        "older_url": page.older_url,
+    }
+
+
+def _views(tenant: Tenant, chosen: str) -> list[dict[str, Any]]:
+    """The tabs; only what is not over yet is counted, for the rest only grows."""
+    unsettled = Action.objects.filter(tenant=tenant, status__in=[*ACTIVE, ActionStatus.BLOCKED])
+    counts = dict(unsettled.values("status").annotate(n=Count("pk")).values_list("status", "n"))
+    counted = ("in_flight", "planned", "waiting", "blocked")
+    return [
+        {
+            "label": label,
+            "href": f"?view={name}" if name else "?",
+            "count": sum(counts.get(s, 0) for s in statuses) if name in counted else None,
+            "current": name == chosen,
+        }
+        for name, (label, statuses) in VIEWS.items()
+    ]
+
+
+def held_count(tenant: Tenant, switches: Sequence[KillSwitch]) -> int:
+    """How many actions of the tenant these engaged switches keep from starting."""
+    covered = Q(pk__in=[])
+    for switch in switches:
+        if switch.blocks != SwitchBlocks.INGESTION:
+            covered |= _covered_by(switch)
+    unsent = [ActionStatus.WAITING, ActionStatus.PLANNED, ActionStatus.CLAIMED]
+    stopped = [{"name": "kill_switch", "verdict": "block"}]
+    held = Q(status__in=unsent) | Q(status=ActionStatus.BLOCKED, receipt__checks__contains=stopped)
+    return Action.objects.filter(covered, held, tenant=tenant).count()
+
+
+def _covered_by(switch: KillSwitch) -> Q:
+    if switch.scope == SwitchScope.WORKFLOW:
+        return Q(incident__workflow_id=switch.workflow_id)
+    if switch.scope == SwitchScope.VENDOR:
+        return Q(incident__vendor__iexact=switch.vendor)
+    return Q(pk__isnull=False)
+
+
+def admins_of(tenant: Tenant) -> list[str]:
+    """Who can give a viewer another role, by name."""
+    rows = Membership.objects.filter(tenant=tenant, role=Role.ADMIN, user__is_active=True)
+    users = [row.user for row in rows.select_related("user").order_by("user__username")[:5]]
+    return [user.get_full_name() or user.get_username() for user in users]

@@ -1,0 +1,54 @@
+"""Judging stored receipts again: each must come out as it was stored [S9]."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+from uuid import UUID
+
+import msgspec
+
+from actions.models import Action
+from safety.gate import Receipt, judge
+from tenants.models import Tenant
+
+CHUNK = 500
+
+
+@dataclass(frozen=True, slots=True)
+class Checked:
+    """One action's receipt judged again. `difference`: what is not as stored, "" if all is."""
+
+    action_id: UUID
+    difference: str
+
+
+def check_receipts(tenant: Tenant | None = None) -> Iterator[Checked]:
+    """Judge the receipt of every stored action again (of one tenant, or of all), in id order.
+
+    Reads with a server-side cursor; writes nothing.
+    """
+    actions = Action.objects.order_by("pk")
+    if tenant is not None:
+        actions = actions.filter(tenant=tenant)
+    rows = actions.values_list("pk", "receipt")
+    for pk, stored in rows.iterator(chunk_size=CHUNK):
+        yield Checked(pk, difference_of(stored))
+
+
+def difference_of(stored: dict[str, object]) -> str:
+    """What judging the receipt's own inputs gives otherwise than was stored, "" for nothing."""
+    if not stored:
+        return "It has no receipt."
+    try:
+        receipt = Receipt.from_json(stored)
+    except msgspec.ValidationError as error:
+        return f"It cannot be read: {error}"
+    again = judge(receipt.inputs)
+    if again == receipt and msgspec.json.decode(msgspec.json.encode(again)) == stored:
+        return ""
+    if again.outcome != receipt.outcome:
+        return f"The outcome was {receipt.outcome}, judged again it is {again.outcome}."
+    before = {check.name: check for check in receipt.checks}
+    changed = [c.name for c in again.checks if before.get(c.name) != c]
+    return f"Other than stored: {', '.join(changed) or 'the document'}."

@@ -1,0 +1,33 @@
+"""Reading actions; the first argument is always the tenant."""
+
+from __future__ import annotations
+
+from datetime import datetime
+from uuid import UUID
+
+from django.db.models import QuerySet
+
+from actions.models import Action
+from actions.states import ActionStatus
+from awfdrs_site.kernel.problem import not_found
+from tenants.models import Tenant
+
+
+def actions_for(tenant: Tenant) -> QuerySet[Action]:
+    """Newest first, with what a row shows."""
+    rows = Action.objects.filter(tenant=tenant)
+    return rows.select_related("incident__workflow", "decision", "decided_by").order_by("-id")
+
+
+def get_action_for(tenant: Tenant, pk: UUID | str) -> Action:
+    """The tenant's action, or the same 404 that an unknown id gets."""
+    action = actions_for(tenant).filter(pk=pk).first()
+    if action is None:
+        raise not_found("No such action.")
+    return action
+
+
+def approvals_for(tenant: Tenant, now: datetime) -> QuerySet[Action]:
+    """What waits for a person and can still be decided, expiring first."""
+    waiting = actions_for(tenant).filter(status=ActionStatus.WAITING, expires_at__gt=now)
+    return waiting.order_by("expires_at", "id")

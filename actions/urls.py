@@ -1,0 +1,13 @@
+from django.urls import path
+
+from actions import views
+
+app_name = "actions"
+urlpatterns = [
+    path("approvals/", views.approvals, name="approvals"),
+    path("actions/", views.action_list, name="list"),
+    path("actions/<uuid:pk>/approve", views.approve, name="approve"),
+    path("actions/<uuid:pk>/reject", views.reject, name="reject"),
+    path("actions/<uuid:pk>/run", views.run, name="run"),
+    path("actions/<uuid:pk>/cancel", views.cancel, name="cancel"),
+]

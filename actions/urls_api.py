@@ -1,0 +1,19 @@
+"""Paths under `/api/v1/`."""
+
+from django.urls import path
+
+from actions import api, whatif_api
+
+urlpatterns = [
+    path("actions", api.ActionList.as_view()),
+    path("actions/<uuid:pk>", api.ActionDetail.as_view()),
+    path("actions/<uuid:pk>/approve", api.Approve.as_view()),
+    path("actions/<uuid:pk>/reject", api.Reject.as_view()),
+    path("actions/<uuid:pk>/cancel", api.Cancel.as_view()),
+    path("actions/<uuid:pk>/run", api.Run.as_view()),
+    path("actions/<uuid:pk>/reverse", api.Reverse.as_view()),
+    path("approvals", api.ApprovalList.as_view()),
+    path("incidents/<uuid:pk>/actions", api.IncidentActions.as_view()),
+    path("incidents/<uuid:pk>/escalate", api.Escalate.as_view()),
+    path("rules/what-if", whatif_api.WhatIf.as_view()),
+]

@@ -1,0 +1,128 @@
+"""Stage `verify`: did it help? The workflow's own events decide [A9 I7].
+
+A retry worked when everything it asked for has succeeded since; it failed when something failed
+again or the window passed. Then: the next attempt, or a person.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from datetime import datetime
+from typing import Any
+from uuid import UUID
+
+from django.db import transaction
+
+from actions import planning
+from actions.gatekeeping import report_of
+from actions.lifecycle import move, note
+from actions.models import Action, ActionKind
+from actions.states import ActionStatus
+from ai.models import OutcomeResult
+from ai.services import remember
+from awfdrs_site.kernel import correlation, work
+from awfdrs_site.kernel.actor import MACHINE
+from awfdrs_site.kernel.transition import lock
+from incidents.models import Incident
+from incidents.selectors import still_failing
+from incidents.services import set_recovery
+from incidents.states import IncidentStatus, Recovery
+from safety import breakers
+from safety.breaker import Outcome
+from safety.breakers import Call
+
+_OVER = (IncidentStatus.RESOLVED, IncidentStatus.IGNORED)
+_UNSENT = (ActionStatus.WAITING, ActionStatus.PLANNED, ActionStatus.BLOCKED)
+
+
+def verify(incident_ids: Sequence[UUID], now: datetime) -> Mapping[UUID, datetime]:
+    """Judge the recoveries of these incidents.
+
+    Those that are still open are looked at again at the end of their window: that work was left
+    with the mark `verifying`.
+    """
+    ended: list[Call] = []
+    for incident_id in incident_ids:
+        with transaction.atomic():
+            incident = lock(Incident(pk=incident_id))
+            with correlation.bound(incident.correlation_id, incident.tenant_id):
+                _verify_one(incident, now, ended)
+    # After all incidents: nobody who holds an incident waits for one who holds a breaker.
+    breakers.record_calls(ended, now)
+    return {}
+
+
+def _verify_one(incident: Incident, now: datetime, ended: list[Call]) -> None:
+    retries = incident.actions.filter(kind=ActionKind.RETRY)
+    for action in retries.filter(status__in=_UNSENT).select_for_update(of=("self",), no_key=True):
+        action.incident = incident
+        if incident.status in _OVER:
+            move(action, ActionStatus.CANCELLED, actor=MACHINE, now=now, comment="incident is over")
+    sent = [ActionStatus.VERIFYING, ActionStatus.UNKNOWN]
+    for action in retries.filter(status__in=sent).select_for_update(of=("self",), no_key=True):
+        action.incident = incident
+        if _closed_by_hand(incident):
+            words = "The incident was closed by hand; whether the retry helped is not known."
+            move(action, ActionStatus.CANCELLED, actor=MACHINE, now=now, comment=words)
+        else:
+            _judge(incident, action, now)
+        if action.status in (ActionStatus.SUCCEEDED, ActionStatus.FAILED):
+            outcome: Outcome = "success" if action.status == ActionStatus.SUCCEEDED else "failure"
+            ended.append(report_of(action, outcome, now))
+
+
+def _closed_by_hand(incident: Incident) -> bool:
+    """Resolved, and not by the success events of what was being retried."""
+    return incident.status == IncidentStatus.RESOLVED and incident.recovery != Recovery.RECOVERED
+
+
+def _judge(incident: Incident, action: Action, now: datetime) -> None:
+    asked = incident.resources.filter(pk__in=action.parameters.get("failing", []))
+    failing = asked.filter(recovered_at=None)
+    if not failing.exists():
+        _succeed(incident, action, now)
+    elif action.status == ActionStatus.VERIFYING:
+        assert action.verify_until is not None
+        if failing.filter(failed_at__gt=action.sent_at).exists():
+            fail(action, "It failed again after the retry.", now)
+        elif now >= action.verify_until:
+            seconds = round((action.verify_until - (action.sent_at or now)).total_seconds())
+            fail(action, f"No success within {seconds} s of the retry.", now)
+
+
+def _succeed(incident: Incident, action: Action, now: datetime) -> None:
+    if action.status == ActionStatus.UNKNOWN:
+        move(action, ActionStatus.VERIFYING, actor=MACHINE, now=now, verify_until=now)
+    seconds = round((now - (action.sent_at or now)).total_seconds(), 3)
+    result = action.result | {"verified_by": "success events", "seconds_to_recover": seconds}
+    move(action, ActionStatus.SUCCEEDED, actor=MACHINE, now=now, result=result)
+    remember(incident, OutcomeResult.SUCCEEDED, now, seconds_to_recover=seconds)
+    text = f"Verified: retry {action.attempt} worked, {seconds:.1f} s after it was sent"
+    note(action, text, now)
+    if incident.status not in _OVER and still_failing(incident).exists():
+        # More broke while this retry ran: look again, with what is known now.
+        set_recovery(incident, Recovery.NONE)
+        work.enqueue("analyse", incident.tenant_id, [incident.pk], now)
+
+
+def fail(
+    action: Action, reason: str, now: datetime, result: Mapping[str, Any] | None = None
+) -> None:
+    """End the locked action as failed; then the next attempt, or a person."""
+    outcome = dict(action.result if result is None else result) | {"reason": reason}
+    fields: dict[str, Any] = {"result": outcome, "leased_until": None}
+    move(action, ActionStatus.FAILED, actor=MACHINE, now=now, **fields)
+    incident, decision = action.incident, action.decision
+    if decision is not None:
+        decision.incident = incident
+    more = decision is not None and action.attempt < planning.attempts_allowed(decision)
+    remember(incident, OutcomeResult.FAILED, now, ends_recovery=not more)
+    text = f"Retry {action.attempt} of {action.max_attempts} failed: {reason}"
+    note(action, text, now)
+    if incident.status in _OVER:
+        return
+    if decision is not None and more:
+        planning.plan_attempt(decision, action.attempt + 1, now)
+    else:
+        words = f"{action.attempt} of {action.max_attempts} retries failed; the last: {reason}"
+        planning.escalate(incident, words, decision=decision, now=now)

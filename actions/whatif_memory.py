@@ -1,0 +1,164 @@
+"""What one side of a replay remembers of the last minutes and hours. Pure."""
+
+from __future__ import annotations
+
+from collections import defaultdict, deque
+from collections.abc import Iterable
+from dataclasses import replace
+from datetime import datetime, timedelta
+from typing import Any
+
+from actions.whatif_facts import Seen, World
+from actions.whatif_vendor import ReplayedBreaker
+from ai.evidence import CHANGE_WINDOW_MINUTES, Change
+from safety.breaker import Breaker, BreakerPolicy, Outcome
+from safety.rule_types import EventKind, Ruleset
+
+# The windows of `ai.cases`.
+WINDOW_MINUTES = 15
+TELLING_CALLS = 10
+NEWEST_CHANGES = 20
+HOUR = timedelta(hours=1)
+
+
+class Surroundings:
+    """Calls to vendors, changes, successes: what a decision looks at beside its own incident.
+
+    Two sides on which every event means the same share one.
+    """
+
+    def __init__(self) -> None:
+        self.successes: dict[str, int] = defaultdict(int)
+        self._calls: dict[str, dict[str, deque[list[int]]]] = defaultdict(dict)
+        self._changes: deque[Seen] = deque(maxlen=NEWEST_CHANGES)
+        self._changes_known = False
+        self._last_failure: dict[str, int] = {}
+        self._looked: tuple[tuple[str, str, datetime], dict[str, Any]] | None = None
+
+    def note(self, seen: Seen, kind: EventKind) -> None:
+        if kind == "success":
+            self.successes[seen.workflow] += 1
+        elif kind == "change":
+            self._changes.append(seen)
+            self._changes_known = True
+        if not seen.vendor:
+            return
+        by_workflow = self._calls[seen.vendor]
+        minutes = by_workflow.get(seen.workflow)
+        if minutes is None:
+            minutes = by_workflow[seen.workflow] = deque(maxlen=WINDOW_MINUTES + 1)
+        minute = int(seen.at.timestamp()) // 60
+        if not minutes or minutes[-1][0] != minute:
+            minutes.append([minute, 0, 0])
+        minutes[-1][1] += 1
+        if kind == "failure":
+            minutes[-1][2] += 1
+            self._last_failure[seen.vendor] = minute
+
+    def around(self, vendor: str, workflow: str, now: datetime) -> dict[str, Any]:
+        """How the vendor's other workflows, and other vendors, did in the last 15 minutes."""
+        key = vendor, workflow, now
+        if self._looked is None or self._looked[0] != key:
+            self._looked = key, self._look(vendor, workflow, now)
+        return self._looked[1]
+
+    def _look(self, vendor: str, workflow: str, now: datetime) -> dict[str, Any]:
+        since = int(now.timestamp()) // 60 - WINDOW_MINUTES
+        total = failed = others = others_failing = 0
+        for name, minutes in self._calls.get(vendor, {}).items():
+            calls, failures = _sum(minutes, since)
+            total += calls
+            failed += failures
+            if calls and name != workflow:
+                others += 1
+                others_failing += failures > 0
+        elsewhere = [v for v, at in self._last_failure.items() if at >= since and v != vendor]
+        return {
+            "other_workflows": others,
+            "other_workflows_failing": others_failing,
+            "other_vendors_failing": len(elsewhere),
+            "vendor_failure_share": failed / total if total >= TELLING_CALLS else None,
+        }
+
+    def changes(self, workflow: str, now: datetime) -> dict[str, Any]:
+        minutes = [(seen, (now - seen.at).total_seconds() / 60) for seen in self._changes]
+        found = tuple(
+            Change(seen.event_type, before, seen.workflow == workflow)
+            for seen, before in minutes
+            if 0 <= before <= CHANGE_WINDOW_MINUTES
+        )
+        return {"changes": found, "changes_known": self._changes_known}
+
+
+def _sum(minutes: deque[list[int]], since: int) -> tuple[int, int]:
+    """Calls and failures of the minutes from `since` on."""
+    total = failed = 0
+    for minute, calls, failures in reversed(minutes):
+        if minute < since:
+            break
+        total += calls
+        failed += failures
+    return total, failed
+
+
+class Vendors:
+    """The breakers of one side. A vendor without a row has none: it is always closed."""
+
+    def __init__(self, rules: Ruleset, world: World) -> None:
+        self._breakers = {
+            rule.name.casefold(): ReplayedBreaker(_knobs(rule.name, rules, world))
+            for rule in rules.vendors
+        }
+
+    def state_at(self, vendor: str, now: datetime) -> Breaker | None:
+        found = self._breakers.get(vendor.casefold()) if vendor else None
+        return found.state_at(now) if found else None
+
+    def policy(self, vendor: str) -> BreakerPolicy:
+        return self._breakers[vendor.casefold()].policy
+
+    def record(self, vendor: str, outcome: Outcome, at: datetime) -> None:
+        if (found := self._breakers.get(vendor.casefold())) is not None:
+            found.record(outcome, at)
+
+
+def _knobs(name: str, rules: Ruleset, world: World) -> BreakerPolicy:
+    rule, base = rules.vendor(name), world.breakers.get(name.casefold(), BreakerPolicy())
+    assert rule is not None
+    return replace(
+        base, failure_threshold=rule.failure_threshold, open_seconds=rule.timeout_seconds
+    )
+
+
+class Recoveries:
+    """When which recovery was sent: what the cap per hour and the cooldown look at."""
+
+    def __init__(self) -> None:
+        self._sent: deque[datetime] = deque()
+        self._by_workflow: dict[str, tuple[datetime, int]] = {}
+        self._by_resource: dict[tuple[str, str], tuple[datetime, int]] = {}
+
+    def last_hour(self, now: datetime) -> int:
+        while self._sent and self._sent[0] <= now - HOUR:
+            self._sent.popleft()
+        return len(self._sent)
+
+    def note(self, workflow: str, resources: Iterable[str], decision: int, at: datetime) -> None:
+        self._sent.append(at)
+        self._by_workflow[workflow] = (at, decision)
+        for resource in resources:
+            self._by_resource[workflow, resource] = (at, decision)
+
+    def last_other(
+        self, workflow: str, resources: list[str], decision: int, now: datetime, cooldown: int
+    ) -> datetime | None:
+        """When the same thing was last recovered under another decision, within the cooldown."""
+        if resources:
+            found = [self._by_resource.get((workflow, resource)) for resource in resources]
+        else:
+            found = [self._by_workflow.get(workflow)]
+        since = now - timedelta(seconds=cooldown)
+        return max(
+            (one[0] for one in found if one and one[1] != decision and one[0] > since),
+            default=None,
+        )

@@ -1,0 +1,268 @@
+"""What one side of a replay does about its incidents: decide, ask the gate, retry. Pure."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from datetime import date, datetime, timedelta
+from heapq import heappop, heappush
+from itertools import count
+
+from actions.whatif_facts import OpeningOutcome, Phase, Replayed, Seen, Tally, World
+from actions.whatif_memory import Recoveries, Surroundings, Vendors
+from ai.classify import Classification, classify
+from ai.confidence import NO_HISTORY
+from ai.decide import Case, DecisionDraft, decide
+from ai.evidence import CauseFacts
+from safety.backoff import delay_seconds
+from safety.breaker import half_open_at, probes_free
+from safety.gate import GateFacts, Receipt, judge
+from safety.rule_types import (
+    CAREFUL_RETRY,
+    SEVERITIES,
+    AutomationRule,
+    RetryPolicy,
+    Ruleset,
+)
+
+COOLDOWN_RESOURCES = 200
+# Half of the random share: a replay has no chance in it.
+MIDDLE = 0.5
+# Of a flood of resources, a retry asks for so many at a time.
+RESOURCES_PER_CALL = 500
+
+
+class Deciding:
+    """`ai.decide`, which two sides that see the same case ask once."""
+
+    def __init__(self) -> None:
+        self._last: tuple[Case, DecisionDraft] | None = None
+
+    def decide(self, case: Case) -> DecisionDraft:
+        if self._last is None or self._last[0] != case:
+            self._last = case, decide(case)
+        return self._last[1]
+
+
+class Stages:
+    """The stages analyse, plan, send and verify of one side; `days` is where they count."""
+
+    def __init__(
+        self,
+        rules: Ruleset,
+        world: World,
+        days: dict[date, Tally],
+        around: Surroundings,
+        deciding: Deciding,
+    ) -> None:
+        self.rules, self.world, self._days = rules, world, days
+        self.around, self._deciding, self.vendors = around, deciding, Vendors(rules, world)
+        self.history = dict(world.history)
+        self._classes: dict[str, Classification] = {}
+        self._recoveries = Recoveries()
+        self._due: list[tuple[datetime, int, Replayed, int]] = []
+        self._numbers = count(1)
+
+    def run_until(self, now: datetime) -> None:
+        """Do what is due: attempts to send, and recoveries that nobody has seen work."""
+        due = self._due
+        while due and due[0][0] <= now:
+            at, _, incident, turn = heappop(due)
+            if incident.turn == turn and incident.phase == "planned":
+                self._send(incident, at)
+            elif incident.turn == turn and incident.phase == "sent":
+                self.did_not_help(incident, at)
+
+    def _tally(self, at: datetime) -> Tally:
+        return self._days[at.date()]
+
+    def class_of(self, signature: str, seen: Seen) -> Classification:
+        """Of the signature's first event: one look a signature is what makes a replay quick."""
+        found = self._classes.get(signature)
+        if found is None:
+            found = self._classes[signature] = classify(seen.code, seen.message, self.rules)
+        return found
+
+    def decide_on(self, incident: Replayed, at: datetime) -> None:
+        found, automation = (
+            self.class_of(incident.signature, incident.newest),
+            self._automation(incident),
+        )
+        severity = incident.newest.severity
+        reopened = 0 if incident.last_helped else incident.reopened
+        facts = CauseFacts(
+            category=found.category,
+            certainty=found.certainty,
+            workflow=self._name(incident),
+            vendor=incident.vendor,
+            **self.around.around(incident.vendor, incident.workflow, at),
+            **self.around.changes(incident.workflow, incident.opening.at),
+            failures=max(1, incident.events),
+            failing_resources=len(incident.failing),
+            recovered_resources=incident.recovered,
+            successes_since=self.around.successes[incident.workflow] - incident.successes_before,
+            reopen_count=reopened,
+            past_incidents=incident.past,
+        )
+        draft = self._deciding.decide(
+            Case(
+                incident="",
+                classification=found,
+                facts=facts,
+                history=incident.history,
+                failed_attempts=incident.failed_attempts,
+                max_attempts=automation.max_attempts,
+                reported_severity=severity if severity in SEVERITIES else "",
+            )
+        )
+        incident.draft, incident.decision = draft, next(self._numbers)
+        incident.opening.confidence, incident.opening.severity = draft.confidence, draft.severity
+        self._act(incident, draft, at)
+
+    def _act(self, incident: Replayed, draft: DecisionDraft, at: datetime) -> None:
+        facts = self.world.workflows.get(incident.workflow)
+        if draft.type == "escalate" or (draft.type == "retry" and facts and not facts.can_retry):
+            self._escalate(incident, at)
+        elif draft.type == "retry":
+            self._plan(incident, int(draft.parameters["attempt"]), at)
+            if draft.parameters["notify"]:
+                self._escalate(incident, at)
+
+    def _escalate(self, incident: Replayed, at: datetime) -> None:
+        """Call a person, once an opening."""
+        if incident.opening.escalated:
+            return
+        incident.opening.escalated = True
+        self._tally(at).escalations += 1
+        if incident.opening.outcome == "nothing":
+            incident.opening.outcome = "escalated"
+
+    # recoveries
+
+    def _plan(self, incident: Replayed, attempt: int, at: datetime) -> None:
+        incident.attempt, incident.put_off = attempt, False
+        receipt = self._judge(incident, at)
+        due = at + timedelta(seconds=delay_seconds(self._policy(incident), attempt, MIDDLE))
+        if receipt.outcome in ("run", "defer"):
+            later = receipt.until if receipt.outcome == "defer" and receipt.until else due
+            self._note_put_off(incident, receipt, at)
+            self._queue(incident, "planned", max(due, later))
+        else:
+            self._stop(incident, receipt, at)
+
+    def _send(self, incident: Replayed, at: datetime) -> None:
+        receipt = self._judge(incident, at)
+        if receipt.outcome == "defer":
+            self._note_put_off(incident, receipt, at)
+            self._queue(incident, "planned", receipt.until or at + timedelta(seconds=30))
+        elif receipt.outcome == "run":
+            self._run(incident, at)
+        else:
+            self._stop(incident, receipt, at)
+
+    def _run(self, incident: Replayed, at: datetime) -> None:
+        self._tally(at).retries += 1
+        incident.opening.attempts += 1
+        self._reached(incident, "automatic")
+        incident.asked = frozenset(list(incident.failing)[:RESOURCES_PER_CALL])
+        incident.sent_at, incident.last_helped = at, False
+        self._recoveries.note(incident.workflow, incident.asked, incident.decision, at)
+        seconds = self._automation(incident).verify_seconds
+        self._queue(incident, "sent", at + timedelta(seconds=seconds))
+
+    def did_not_help(self, incident: Replayed, at: datetime) -> None:
+        incident.failed_attempts += 1
+        incident.phase, incident.turn = "idle", incident.turn + 1
+        if incident.attempt < self._limit(incident):
+            self._plan(incident, incident.attempt + 1, at)
+            return
+        self.remember(incident, failed=1)
+        self._escalate(incident, at)
+
+    def _stop(self, incident: Replayed, receipt: Receipt, at: datetime) -> None:
+        """A person is asked, whom a replay does not have; or it may not run at all."""
+        incident.phase, incident.turn = "stopped", incident.turn + 1
+        if receipt.outcome == "wait":
+            self._tally(at).approvals += 1
+            self._reached(incident, "approval")
+        else:
+            self._tally(at).blocked += 1
+            self._reached(incident, "blocked")
+
+    def _note_put_off(self, incident: Replayed, receipt: Receipt, at: datetime) -> None:
+        if receipt.outcome == "defer" and not incident.put_off:
+            incident.put_off = True
+            self._tally(at).deferred += 1
+            self._reached(incident, "deferred")
+
+    def _reached(self, incident: Replayed, outcome: OpeningOutcome) -> None:
+        """The boldest thing that happened in the opening is its outcome."""
+        opening = incident.opening
+        if _BOLDNESS.index(outcome) > _BOLDNESS.index(opening.outcome):
+            opening.outcome = outcome
+
+    def _queue(self, incident: Replayed, phase: Phase, due: datetime) -> None:
+        incident.phase, incident.turn = phase, incident.turn + 1
+        heappush(self._due, (due, next(self._numbers), incident, incident.turn))
+
+    def _judge(self, incident: Replayed, at: datetime) -> Receipt:
+        automation, draft = self._automation(incident), incident.draft
+        last = None
+        if incident.attempt == 1:
+            named = [one for one in list(incident.failing)[:COOLDOWN_RESOURCES] if one]
+            last = self._recoveries.last_other(
+                incident.workflow, named, incident.decision, at, automation.cooldown_seconds
+            )
+        facts = GateFacts(
+            now=at,
+            tenant_id=self.world.tenant_id,
+            workflow_id=incident.workflow,
+            workflow=self._name(incident),
+            action_kind="retry",
+            vendor=incident.vendor,
+            attempt=incident.attempt,
+            max_attempts=self._limit(incident),
+            actions_last_hour=self._recoveries.last_hour(at),
+            max_actions_per_hour=automation.max_actions_per_hour,
+            last_recovery_at=last,
+            cooldown_seconds=automation.cooldown_seconds,
+            confidence=draft.confidence if draft else None,
+            confidence_threshold=automation.confidence_threshold,
+        )
+        breaker = self.vendors.state_at(incident.vendor, at)
+        if breaker is None or breaker.state == "closed":
+            return judge(facts)
+        policy = self.vendors.policy(incident.vendor)
+        return judge(
+            replace(
+                facts,
+                breaker_state=breaker.state,
+                breaker_until=half_open_at(breaker, policy),
+                probes_free=probes_free(breaker, policy),
+            )
+        )
+
+    def remember(self, incident: Replayed, *, succeeded: int = 0, failed: int = 0) -> None:
+        """How the recovery ended, for the next decision on the signature."""
+        was = self.history.get(incident.signature, NO_HISTORY)
+        self.history[incident.signature] = replace(
+            was, succeeded=was.succeeded + succeeded, failed=was.failed + failed
+        )
+
+    def _policy(self, incident: Replayed) -> RetryPolicy:
+        found = self.class_of(incident.signature, incident.newest)
+        return found.policy if found.retryable else CAREFUL_RETRY
+
+    def _limit(self, incident: Replayed) -> int:
+        return min(self._policy(incident).max_retries, self._automation(incident).max_attempts)
+
+    def _automation(self, incident: Replayed) -> AutomationRule:
+        return self.rules.automation_for(self._name(incident))
+
+    def _name(self, incident: Replayed) -> str:
+        facts = self.world.workflows.get(incident.workflow)
+        return facts.name if facts else incident.workflow
+
+
+_BOLDNESS: tuple[OpeningOutcome, ...] = (
+    *("nothing", "escalated", "blocked", "deferred", "approval", "automatic"),
+)

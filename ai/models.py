@@ -1,0 +1,87 @@
+"""What we think: one immutable Decision per analysis [D4]."""
+
+from __future__ import annotations
+
+from django.db import models
+
+from awfdrs_site.kernel.ids import uuid7
+from incidents.models import Incident
+from tenants.models import Tenant
+
+
+class DecisionType(models.TextChoices):
+    RETRY = "retry", "Retry"
+    ESCALATE = "escalate", "Escalate"
+    NONE = "none", "Do nothing"
+
+
+class Decision(models.Model):
+    """A conclusion with everything it was drawn from; a trigger refuses UPDATE and DELETE.
+
+    `inputs` is the whole `ai.decide.Case`: deciding from it again gives this row again.
+    """
+
+    id = models.UUIDField(primary_key=True, default=uuid7, editable=False)
+    tenant = models.ForeignKey(Tenant, on_delete=models.PROTECT, db_index=False)
+    incident = models.ForeignKey(Incident, on_delete=models.CASCADE, related_name="decisions")
+    type = models.CharField(max_length=10, choices=DecisionType)
+    category = models.CharField(max_length=64)
+    severity = models.CharField(max_length=10)
+    confidence = models.FloatField()
+    confidence_parts = models.JSONField()
+    hypotheses = models.JSONField()
+    similar = models.JSONField()
+    reasoning = models.TextField()
+    recommended_action = models.CharField(max_length=300)
+    parameters = models.JSONField()
+    model = models.CharField(max_length=40)
+    inputs = models.JSONField()
+    created_at = models.DateTimeField()
+    correlation_id = models.CharField(max_length=128, blank=True)
+
+    class Meta:
+        constraints = [
+            models.CheckConstraint(
+                condition=models.Q(confidence__gte=0, confidence__lte=1), name="decision_confidence"
+            ),
+            models.CheckConstraint(
+                condition=models.Q(type__in=DecisionType.values), name="decision_type"
+            ),
+        ]
+        indexes = [models.Index(fields=["tenant", "-id"], name="decision_by_time")]
+
+    def __str__(self) -> str:
+        return f"{self.type} at {self.confidence:.2f}"
+
+
+class OutcomeResult(models.TextChoices):
+    SUCCEEDED = "succeeded", "Succeeded"
+    FAILED = "failed", "Failed"
+    REJECTED = "rejected", "Rejected by a person"
+
+
+class Outcome(models.Model):
+    """What became of one retry: what the next decision on the same signature learns from [D5].
+
+    `ends_recovery` is False for a failed attempt that a further one follows: only how the whole
+    recovery ended says whether retrying helps.
+    """
+
+    tenant = models.ForeignKey(Tenant, on_delete=models.CASCADE, db_index=False)
+    incident = models.ForeignKey(Incident, on_delete=models.CASCADE, related_name="outcomes")
+    signature = models.CharField(max_length=32)
+    result = models.CharField(max_length=10, choices=OutcomeResult)
+    ends_recovery = models.BooleanField()
+    seconds_to_recover = models.FloatField(null=True)
+    at = models.DateTimeField()
+
+    class Meta:
+        constraints = [
+            models.CheckConstraint(
+                condition=models.Q(result__in=OutcomeResult.values), name="outcome_result"
+            )
+        ]
+        indexes = [models.Index(fields=["tenant", "signature", "-at"], name="outcome_by_sig")]
+
+    def __str__(self) -> str:
+        return f"{self.result} for {self.incident_id}"

@@ -1,0 +1,109 @@
+"""Stage `analyse`: an incident becomes a Decision; and what became of it is remembered [D4 D5]."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from datetime import datetime
+from uuid import UUID
+
+from django.db import transaction
+
+from ai.cases import case_of
+from ai.decide import Case, DecisionDraft, decide
+from ai.models import Decision, Outcome
+from awfdrs_site.kernel import correlation, work
+from awfdrs_site.kernel.actor import MACHINE
+from awfdrs_site.kernel.transition import lock
+from incidents import announce
+from incidents.models import Incident, TimelineKind
+from incidents.services import move
+from incidents.states import IncidentStatus, Recovery
+from safety.selectors import policy_for, rules_for
+
+
+def analyse(incident_ids: Sequence[UUID], now: datetime) -> Mapping[UUID, datetime]:
+    """Decide on each incident that is new, or whose last recovery left something failing."""
+    for incident_id in incident_ids:
+        with transaction.atomic():
+            incident = lock(Incident(pk=incident_id))
+            with correlation.bound(incident.correlation_id, incident.tenant_id):
+                _analyse_one(incident, now)
+    return {}
+
+
+def _analyse_one(incident: Incident, now: datetime) -> None:
+    if _wants_a_decision(incident):
+        move(incident, IncidentStatus.ANALYZING, actor=MACHINE, now=now)
+        decide_on(incident, now)
+
+
+def _wants_a_decision(incident: Incident) -> bool:
+    again = incident.status == IncidentStatus.ACTIONED and incident.recovery == Recovery.NONE
+    return incident.status == IncidentStatus.NEW or again
+
+
+def decide_on(incident: Incident, now: datetime) -> Decision:
+    """Store the decision on the locked `incident` and hand it to stage `plan`."""
+    rules = rules_for(incident.tenant_id)
+    policy = policy_for(incident.tenant_id, incident.workflow_id)
+    case = case_of(incident, rules, policy.max_attempts, now)
+    draft = decide(case)
+    decision = Decision.objects.create(
+        incident=incident,
+        tenant_id=incident.tenant_id,
+        created_at=now,
+        correlation_id=incident.correlation_id,
+        inputs=case.to_json(),
+        **columns_of(draft),
+    )
+    incident.category, incident.severity = draft.category, draft.severity
+    incident.save(update_fields=["category", "severity"])
+    announce.changed(incident)
+    _note(incident, decision, case, now)
+    work.enqueue("plan", incident.tenant_id, [decision.pk], now)
+    return decision
+
+
+def columns_of(draft: DecisionDraft) -> dict[str, object]:
+    """The draft as the columns of a Decision row."""
+    plain = draft.to_json()
+    parts = {
+        "parts": plain.pop("confidence_parts"),
+        "low": plain.pop("confidence_low"),
+        "high": plain.pop("confidence_high"),
+    }
+    return plain | {"confidence_parts": parts}
+
+
+def _note(incident: Incident, decision: Decision, case: Case, now: datetime) -> None:
+    words = decision.category.replace("_", " ")
+    text = f"Classified as {words}, {case.classification.certainty:.2f}"
+    announce.note(incident, TimelineKind.CLASSIFIED, text, actor=MACHINE, now=now)
+    announce.note(
+        incident,
+        TimelineKind.DECIDED,
+        f"{decision.recommended_action} Confidence {decision.confidence:.2f}.",
+        actor=MACHINE,
+        now=now,
+        data={"decision": str(decision.pk)},
+    )
+
+
+def remember(
+    incident: Incident,
+    result: str,
+    now: datetime,
+    *,
+    ends_recovery: bool = True,
+    seconds_to_recover: float | None = None,
+) -> Outcome:
+    """Keep what became of a retry, for later decisions on the same signature."""
+    return Outcome.objects.create(
+        tenant_id=incident.tenant_id,
+        incident=incident,
+        signature=incident.signature,
+        result=result,
+        ends_recovery=ends_recovery,
+        seconds_to_recover=seconds_to_recover,
+        at=now,
+    )

@@ -1,0 +1,27 @@
+"""The one synchronous Redis client a process needs: bounded in time, never trusted to be there."""
+
+from __future__ import annotations
+
+from functools import cache
+
+from django.conf import settings
+from redis import Redis
+from redis.backoff import NoBackoff
+from redis.exceptions import ConnectionError as LostConnection
+from redis.retry import Retry
+
+
+@cache
+def redis_client() -> Redis:
+    """Commands take at most settings.REDIS_TIMEOUT_SECONDS, then raise redis.RedisError.
+
+    A connection that the server dropped is opened again once; a server that hangs is not asked
+    twice (redis-py's default tries ten times).
+    """
+    client: Redis = Redis.from_url(
+        settings.REDIS_URL,
+        socket_timeout=settings.REDIS_TIMEOUT_SECONDS,
+        socket_connect_timeout=settings.REDIS_TIMEOUT_SECONDS,
+        retry=Retry(NoBackoff(), 1, supported_errors=(LostConnection,)),
+    )
+    return client

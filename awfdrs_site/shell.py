@@ -1,0 +1,98 @@
+"""What every page shows around its content: tenant, role, counts, and what is stopped."""
+
+from __future__ import annotations
+
+from datetime import datetime, timedelta
+from functools import cached_property
+from typing import Any
+
+from django.db.models import Count, Q
+from django.http import HttpRequest
+from django.utils import timezone
+
+from actions.models import Action
+from actions.pages import IN_FLIGHT, held_count
+from actions.states import ActionStatus
+from incidents.models import Incident
+from incidents.pages import OPEN
+from safety.models import KillSwitch, Severity, SwitchBlocks, SwitchScope
+from safety.selectors import engaged_switches
+from tenants.access import Identity, memberships_of
+from tenants.models import Role, Scope, Tenant
+
+_LAST_HOUR = timedelta(hours=1)
+
+
+class Shell:
+    """The shell of one request; each part is read when a template first shows it."""
+
+    def __init__(self, identity: Identity, now: datetime) -> None:
+        self.identity, self.now = identity, now
+        self.tenant = identity.tenant
+        self.role = identity.membership_role or Role.VIEWER
+        self.role_name = Role(self.role).label
+        self.can_act = Scope.ACT in identity.scopes
+        self.can_admin = Scope.ADMIN in identity.scopes
+
+    @cached_property
+    def tenants(self) -> list[Tenant]:
+        """The active tenants the person may switch to."""
+        user = self.identity.user
+        return [m.tenant for m in memberships_of(user)] if user else []
+
+    @cached_property
+    def open_incidents(self) -> dict[str, int]:
+        """How many are open: in all, by severity, and how many of them opened in the last hour."""
+        rows = Incident.objects.filter(tenant=self.tenant, status__in=OPEN)
+        by_severity = {s.value: Count("pk", filter=Q(severity=s)) for s in Severity}
+        opened = Count("pk", filter=Q(opened_at__gt=self.now - _LAST_HOUR))
+        return rows.aggregate(total=Count("pk"), last_hour=opened, **by_severity)
+
+    @cached_property
+    def counts(self) -> dict[str, int]:
+        """What the navigation counts: open and critical incidents, approvals, running actions."""
+        waiting = Q(status=ActionStatus.WAITING, expires_at__gt=self.now)
+        actions = Action.objects.filter(
+            tenant=self.tenant, status__in=[ActionStatus.WAITING, *IN_FLIGHT]
+        ).aggregate(
+            approvals=Count("pk", filter=waiting),
+            running=Count("pk", filter=Q(status__in=IN_FLIGHT)),
+        )
+        incidents = self.open_incidents
+        return actions | {"incidents": incidents["total"], "critical": incidents["critical"]}
+
+    @cached_property
+    def stops(self) -> list[KillSwitch]:
+        """The engaged switches that concern the tenant, the widest first."""
+        return engaged_switches(self.tenant, self.now)
+
+    @property
+    def all_stopped(self) -> bool:
+        """Whether one of them stops the automation of the whole tenant, or of everything."""
+        return any(
+            stop.scope in (SwitchScope.GLOBAL, SwitchScope.TENANT)
+            and stop.blocks != SwitchBlocks.INGESTION
+            for stop in self.stops
+        )
+
+    @cached_property
+    def held(self) -> int:
+        """How many actions they keep from starting."""
+        return held_count(self.tenant, self.stops) if self.stops else 0
+
+
+def shell_of(request: HttpRequest, identity: Identity) -> Shell:
+    """The request's one shell, so that what it has read is not read again."""
+    shell = getattr(request, "shell", None)
+    if not isinstance(shell, Shell):
+        shell = Shell(identity, timezone.now())
+        request.shell = shell  # type: ignore[attr-defined]
+    return shell
+
+
+def shell_context(request: HttpRequest) -> dict[str, Any]:
+    """Context processor: `shell` for a signed-in person in a tenant, nothing before that."""
+    identity: Identity | None = getattr(request, "identity", None)
+    if identity is None or identity.membership_role is None:
+        return {}
+    return {"shell": shell_of(request, identity)}

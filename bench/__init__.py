@@ -1,0 +1,1 @@
+"""Measurements as ratios: both sides interleaved, the median of three. See `python -m bench`."""

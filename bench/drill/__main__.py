@@ -1,0 +1,91 @@
+"""Prints the table of the drill; exits 1 if a promise was broken, naming it."""
+
+from __future__ import annotations
+
+import sys
+from collections.abc import Sequence
+
+from bench.drill import acts, logs
+from bench.instance import Instance, database, running
+
+COLUMNS = (
+    "scenario",
+    "events",
+    "incidents",
+    "decision",
+    "gate",
+    "action",
+    "outcome",
+    "recovered in",
+    "",
+)
+
+
+def cells(result: acts.Result) -> tuple[str, ...]:
+    seconds = "" if result.seconds is None else f"{result.seconds:.1f} s"
+    return (
+        result.scenario,
+        str(result.events),
+        str(result.incidents or ""),
+        result.decision,
+        result.gate,
+        result.action,
+        result.outcome,
+        seconds,
+        "BROKEN" if result.broken else "ok",
+    )
+
+
+def show(rows: Sequence[Sequence[str]]) -> None:
+    widths = [max(len(row[i]) for row in rows) for i in range(len(rows[0]))]
+    for row in rows:
+        print(
+            "  ".join(cell.ljust(width) for cell, width in zip(row, widths, strict=True)).rstrip()
+        )
+
+
+def play_scenarios(instance: Instance) -> list[acts.Result]:
+    results = []
+    for result in acts.play_all(instance):
+        print(f"  played {result.scenario}", file=sys.stderr, flush=True)
+        results.append(result)
+    return results
+
+
+def replay_logs(instance: Instance) -> list[str]:
+    """Print incidents found against true groups; return what was lost."""
+    folder = logs.folder()
+    if folder is None:
+        print("\nLog replay skipped: no Loghub files (set LOGHUB_DIR to a folder with them).")
+        return []
+    print("\nPublic logs, every line a failure event:")
+    rows: list[Sequence[str]] = [("system", "lines", "in incidents", "incidents", "true groups")]
+    lost = []
+    for system in logs.SYSTEMS:
+        seen = logs.replay_file(folder / f"{system}.csv.gz", instance)
+        figures = (seen.lines, seen.in_incidents, seen.incidents, seen.groups)
+        rows.append((seen.system, *map(str, figures)))
+        if seen.in_incidents != seen.lines:
+            lost.append(f"{seen.system}: {seen.lines - seen.in_incidents} lines in no incident")
+    show(rows)
+    return lost
+
+
+def main() -> int:
+    with database(), running() as instance:
+        return report(instance)
+
+
+def report(instance: Instance) -> int:
+    """Play everything, print the tables; the exit code."""
+    results = play_scenarios(instance)
+    show([COLUMNS, *map(cells, results)])
+    failures = acts.broken(results) + replay_logs(instance)
+    for failure in failures:
+        print(f"BROKEN  {failure}")
+    print(f"\n{len(results)} drills, {len(failures)} broken promises")
+    return 1 if failures else 0
+
+
+if __name__ == "__main__":
+    sys.exit(main())

@@ -1,0 +1,202 @@
+"""`/api/v1/incidents`: reading incidents and what people do to them [I5 I6]."""
+
+from __future__ import annotations
+
+from typing import Any, ClassVar
+from uuid import UUID
+
+from django.contrib.auth import get_user_model
+from django.contrib.auth.models import AbstractBaseUser
+from django.utils import timezone
+from drf_spectacular.utils import OpenApiParameter, extend_schema
+from rest_framework.request import Request
+from rest_framework.response import Response
+
+from awfdrs_site.kernel.problem import FieldError, invalid
+from awfdrs_site.kernel.rest import Body
+from incidents import services
+from incidents.filters import (
+    DEFAULT_ORDERING,
+    ORDERINGS,
+    IncidentFilter,
+    order_of,
+    with_severity_rank,
+)
+from incidents.models import Incident, TimelineEntry
+from incidents.selectors import events_of, get_incident_for, incidents_for, timeline_of
+from incidents.serializers import (
+    AssignBody,
+    CommentBody,
+    IncidentSerializer,
+    NothingBody,
+    OptionalComment,
+    StatusBody,
+    TimelineEntrySerializer,
+)
+from ingestion.models import Event
+from ingestion.serializers import EventSerializer
+from tenants.access import Identity
+from tenants.models import Tenant
+from tenants.rest import TenantList, TenantView
+
+TAGS = ["Incidents"]
+
+
+class IncidentList(TenantList):
+    """The tenant's incidents, the latest seen first."""
+
+    scopes = {"GET": "read"}
+    serializer_class = IncidentSerializer
+    filterset_class = IncidentFilter
+    query_parameters = frozenset({"ordering"})
+    queryset = Incident.objects.none()
+
+    def get_order(self, request: Request) -> tuple[str, str]:
+        return order_of(request.query_params.get("ordering", DEFAULT_ORDERING))
+
+    @extend_schema(
+        tags=TAGS,
+        operation_id="incidents_list",
+        parameters=[
+            OpenApiParameter(
+                "ordering",
+                enum=[f"{sign}{name}" for name in ORDERINGS for sign in ("", "-")],
+                default=DEFAULT_ORDERING,
+            )
+        ],
+    )
+    def get(self, request: Request) -> Response:
+        rows = incidents_for(self.tenant).select_related("acknowledged_by")
+        return self.listing(with_severity_rank(rows))
+
+
+class IncidentDetail(TenantView):
+    scopes = {"GET": "read"}
+    serializer_class = IncidentSerializer
+
+    @extend_schema(tags=TAGS, operation_id="incidents_retrieve")
+    def get(self, request: Request, pk: UUID) -> Response:
+        return Response(IncidentSerializer(get_incident_for(self.tenant, pk)).data)
+
+
+class IncidentEvents(TenantList):
+    """The events that were counted in the incident, newest first."""
+
+    scopes = {"GET": "read"}
+    serializer_class = EventSerializer
+    queryset = Event.objects.none()
+
+    @extend_schema(tags=TAGS, operation_id="incidents_events")
+    def get(self, request: Request, pk: UUID) -> Response:
+        return self.listing(events_of(get_incident_for(self.tenant, pk)))
+
+
+class IncidentTimeline(TenantList):
+    """What happened to the incident, newest first: by the machine, people and senders."""
+
+    scopes = {"GET": "read"}
+    serializer_class = TimelineEntrySerializer
+    queryset = TimelineEntry.objects.none()
+
+    @extend_schema(tags=TAGS, operation_id="incidents_timeline")
+    def get(self, request: Request, pk: UUID) -> Response:
+        return self.listing(timeline_of(get_incident_for(self.tenant, pk)))
+
+
+class _Command(TenantView):
+    """One thing a person does to an incident; answers with the incident as it is then."""
+
+    scopes = {"POST": "act", "PATCH": "act"}
+    serializer_class = IncidentSerializer
+    body_class: ClassVar[type[Body]] = NothingBody
+
+    def command(self, request: Request, pk: UUID) -> Response:
+        tenant = self.tenant
+        incident = get_incident_for(tenant, pk)
+        self.run(incident, self.identity, self.body(self.body_class, request))
+        return Response(IncidentSerializer(get_incident_for(tenant, pk)).data)
+
+    def run(self, incident: Incident, identity: Identity, body: dict[str, Any]) -> None:
+        raise NotImplementedError
+
+
+class ChangeStatus(_Command):
+    """Resolve, ignore or open again; an illegal step answers 409 with the legal ones."""
+
+    body_class = StatusBody
+
+    @extend_schema(tags=TAGS, operation_id="incidents_set_status", request=StatusBody)
+    def patch(self, request: Request, pk: UUID) -> Response:
+        return self.command(request, pk)
+
+    def run(self, incident: Incident, identity: Identity, body: dict[str, Any]) -> None:
+        services.change_status(
+            incident=incident,
+            to=body["status"],
+            comment=body.get("comment", ""),
+            actor=identity.actor,
+            now=timezone.now(),
+        )
+
+
+class Ignore(_Command):
+    """Stop acting on it; its events are still counted."""
+
+    body_class = OptionalComment
+
+    @extend_schema(tags=TAGS, operation_id="incidents_ignore", request=OptionalComment)
+    def post(self, request: Request, pk: UUID) -> Response:
+        return self.command(request, pk)
+
+    def run(self, incident: Incident, identity: Identity, body: dict[str, Any]) -> None:
+        services.ignore(incident=incident, actor=identity.actor, now=timezone.now(), **body)
+
+
+class Acknowledge(_Command):
+    """Say that somebody has it. The first acknowledgement stands."""
+
+    @extend_schema(tags=TAGS, operation_id="incidents_acknowledge", request=NothingBody)
+    def post(self, request: Request, pk: UUID) -> Response:
+        return self.command(request, pk)
+
+    def run(self, incident: Incident, identity: Identity, body: dict[str, Any]) -> None:
+        services.acknowledge(
+            incident=incident, user=identity.user, actor=identity.actor, now=timezone.now()
+        )
+
+
+class Assign(_Command):
+    """Give it to a member of the tenant, or to nobody."""
+
+    body_class = AssignBody
+
+    @extend_schema(tags=TAGS, operation_id="incidents_assign", request=AssignBody)
+    def post(self, request: Request, pk: UUID) -> Response:
+        return self.command(request, pk)
+
+    def run(self, incident: Incident, identity: Identity, body: dict[str, Any]) -> None:
+        user = _member(identity.tenant, body["assignee"])
+        services.assign(incident=incident, user=user, actor=identity.actor, now=timezone.now())
+
+
+class Comment(_Command):
+    """Add a remark to the timeline."""
+
+    body_class = CommentBody
+
+    @extend_schema(tags=TAGS, operation_id="incidents_comment", request=CommentBody)
+    def post(self, request: Request, pk: UUID) -> Response:
+        return self.command(request, pk)
+
+    def run(self, incident: Incident, identity: Identity, body: dict[str, Any]) -> None:
+        services.comment(incident=incident, actor=identity.actor, now=timezone.now(), **body)
+
+
+def _member(tenant: Tenant, name: str | None) -> AbstractBaseUser | None:
+    if name is None:
+        return None
+    users = get_user_model().objects.filter(memberships__tenant=tenant, is_active=True)
+    user = users.filter(username=name).first()
+    if user is None:
+        raise invalid([FieldError("assignee", "not_a_member", "Not a member of this tenant.")])
+    return user

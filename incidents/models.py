@@ -1,0 +1,182 @@
+"""What is broken: incidents, the events in them, what still fails, and the timeline."""
+
+from __future__ import annotations
+
+from django.conf import settings
+from django.db import models
+from django.db.models import Q
+
+from awfdrs_site.kernel.ids import uuid7
+from incidents.states import IncidentStatus, Recovery
+from ingestion.models import Event
+from safety.models import Severity
+from tenants.models import Tenant, Workflow
+
+
+class Incident(models.Model):
+    """All failures of one signature until they stop. At most one is open per tenant and signature.
+
+    `signature` is a digest (text in a btree index fails over 2,704 bytes); `signature_text` is
+    what people read. Times are of receipt; `resolved_at` is kept when it reopens.
+    """
+
+    id = models.UUIDField(primary_key=True, default=uuid7, editable=False)
+    tenant = models.ForeignKey(Tenant, on_delete=models.PROTECT, db_index=False)
+    number = models.PositiveIntegerField()
+    workflow = models.ForeignKey(Workflow, on_delete=models.PROTECT)
+    vendor = models.CharField(max_length=100, blank=True)
+    signature = models.CharField(max_length=32)
+    signature_kind = models.CharField(max_length=12)
+    signature_text = models.TextField()
+    title = models.CharField(max_length=200)
+    status = models.CharField(max_length=10, choices=IncidentStatus, default=IncidentStatus.NEW)
+    recovery = models.CharField(max_length=10, choices=Recovery, default=Recovery.NONE, blank=True)
+    severity = models.CharField(max_length=10, choices=Severity, default=Severity.MEDIUM)
+    category = models.CharField(max_length=64, default="unknown")
+    event_count = models.PositiveIntegerField(default=0)
+    reopen_count = models.PositiveIntegerField(default=0)
+    first_seen_at = models.DateTimeField()
+    last_seen_at = models.DateTimeField()
+    resolved_at = models.DateTimeField(null=True)
+    # Start of the present opening; the first event's receipt, or the regression's.
+    opened_at = models.DateTimeField()
+    acknowledged_at = models.DateTimeField(null=True)
+    acknowledged_by = models.ForeignKey(
+        settings.AUTH_USER_MODEL, on_delete=models.SET_NULL, null=True, related_name="+"
+    )
+    assignee = models.ForeignKey(
+        settings.AUTH_USER_MODEL, on_delete=models.SET_NULL, null=True, related_name="+"
+    )
+    escalated_at = models.DateTimeField(null=True)
+    correlation_id = models.CharField(max_length=128, blank=True)
+
+    class Meta:
+        constraints = [
+            # The lock behind I1: two workers cannot open two incidents for one signature.
+            models.UniqueConstraint(
+                fields=["tenant", "signature"],
+                condition=~Q(status=IncidentStatus.RESOLVED),
+                name="incident_one_open_per_signature",
+            ),
+            models.UniqueConstraint(fields=["tenant", "number"], name="incident_number"),
+            models.CheckConstraint(
+                condition=Q(status__in=IncidentStatus.values), name="incident_status"
+            ),
+            models.CheckConstraint(
+                condition=~Q(status=IncidentStatus.RESOLVED) | Q(resolved_at__isnull=False),
+                name="incident_resolved_has_time",
+            ),
+        ]
+        indexes = [
+            models.Index(fields=["tenant", "status", "-last_seen_at"], name="incident_by_status"),
+            models.Index(fields=["tenant", "-last_seen_at"], name="incident_by_time"),
+            models.Index(fields=["tenant", "signature", "-resolved_at"], name="incident_by_sig"),
+        ]
+
+    def __str__(self) -> str:
+        return f"{self.label} {self.title}"
+
+    @property
+    def label(self) -> str:
+        return f"INC-{self.number}"
+
+    @property
+    def state(self) -> str:
+        """One word for people: how the incident stands, the most telling fact first."""
+        if self.status in (IncidentStatus.RESOLVED, IncidentStatus.IGNORED):
+            return self.status
+        words = {
+            Recovery.WAITING: "waiting",
+            Recovery.RUNNING: "recovering",
+            Recovery.VERIFYING: "recovering",
+            Recovery.BLOCKED: "blocked",
+            Recovery.ESCALATED: "escalated",
+        }
+        default = "acknowledged" if self.acknowledged_at else "open"
+        return words.get(Recovery(self.recovery), default)
+
+
+class IncidentEvent(models.Model):
+    """An event's place in an incident; events themselves never change."""
+
+    incident = models.ForeignKey(
+        Incident, on_delete=models.CASCADE, related_name="members", db_index=False
+    )
+    event = models.OneToOneField(Event, on_delete=models.CASCADE, related_name="membership")
+
+    class Meta:
+        indexes = [models.Index(fields=["incident", "-event"], name="incident_event_newest")]
+
+    def __str__(self) -> str:
+        return f"{self.event_id} in {self.incident_id}"
+
+
+class FailingResource(models.Model):
+    """One thing an incident broke (an order, a contact) and whether it has recovered.
+
+    The empty resource stands for failures that name none. An incident is over when nothing in it
+    still fails, and a retry asks for just what does.
+    """
+
+    incident = models.ForeignKey(Incident, on_delete=models.CASCADE, related_name="resources")
+    resource_type = models.CharField(max_length=100, blank=True)
+    resource_id = models.CharField(max_length=255, blank=True)
+    failed_at = models.DateTimeField()
+    recovered_at = models.DateTimeField(null=True)
+    # The last recovery asked for it, and under which decision: what a cooldown looks at [S7].
+    retried_at = models.DateTimeField(null=True)
+    retried_under = models.UUIDField(null=True)
+
+    class Meta:
+        constraints = [
+            models.UniqueConstraint(
+                fields=["incident", "resource_type", "resource_id"], name="failing_resource_once"
+            )
+        ]
+
+    def __str__(self) -> str:
+        return f"{self.resource_type} {self.resource_id}".strip() or "the workflow"
+
+
+class TimelineKind(models.TextChoices):
+    OPENED = "opened", "Opened"
+    EVENTS = "events", "Events"
+    LATE = "late", "Late event"
+    CLASSIFIED = "classified", "Classified"
+    DECIDED = "decided", "Decided"
+    GATE = "gate", "Gate"
+    ACTION = "action", "Action"
+    APPROVAL = "approval", "Approval"
+    ESCALATED = "escalated", "Escalated"
+    STATUS = "status", "Status"
+    RESOLVED = "resolved", "Resolved"
+    REOPENED = "reopened", "Reopened"
+    ACKNOWLEDGED = "acknowledged", "Acknowledged"
+    ASSIGNED = "assigned", "Assigned"
+    COMMENT = "comment", "Comment"
+    CHANGE = "change", "Change"
+
+
+class TimelineEntry(models.Model):
+    """One step in an incident's story: by the machine, a person or the sender."""
+
+    tenant = models.ForeignKey(Tenant, on_delete=models.CASCADE, db_index=False)
+    incident = models.ForeignKey(
+        Incident, on_delete=models.CASCADE, related_name="timeline", db_index=False
+    )
+    at = models.DateTimeField()
+    actor_kind = models.CharField(max_length=8)
+    actor = models.CharField(max_length=150)
+    kind = models.CharField(max_length=12, choices=TimelineKind)
+    text = models.TextField()
+    data = models.JSONField(default=dict)
+
+    class Meta:
+        indexes = [
+            models.Index(fields=["incident", "-id"], name="timeline_of_incident"),
+            models.Index(fields=["tenant", "-id"], name="timeline_feed"),
+        ]
+        verbose_name_plural = "timeline entries"
+
+    def __str__(self) -> str:
+        return self.text

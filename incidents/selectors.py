@@ -1,0 +1,44 @@
+"""Reading incidents; the first argument is always the tenant."""
+
+from __future__ import annotations
+
+from uuid import UUID
+
+from django.db.models import QuerySet
+
+from awfdrs_site.kernel.problem import not_found
+from incidents.models import FailingResource, Incident, TimelineEntry
+from ingestion.models import Event
+from tenants.models import Tenant
+
+
+def incidents_for(tenant: Tenant) -> QuerySet[Incident]:
+    return Incident.objects.filter(tenant=tenant).select_related("workflow", "assignee")
+
+
+def get_incident_for(tenant: Tenant, pk: UUID | str) -> Incident:
+    """The tenant's incident, or the same 404 that an unknown id gets."""
+    incident = incidents_for(tenant).filter(pk=pk).first()
+    if incident is None:
+        raise not_found("No such incident.")
+    return incident
+
+
+def timeline_of(incident: Incident) -> QuerySet[TimelineEntry]:
+    """Newest first."""
+    return TimelineEntry.objects.filter(incident=incident).order_by("-id")
+
+
+def events_of(incident: Incident) -> QuerySet[Event]:
+    """The incident's events, newest first."""
+    return Event.objects.filter(membership__incident=incident).order_by("-id")
+
+
+def still_failing(incident: Incident) -> QuerySet[FailingResource]:
+    """What the incident broke and has not recovered, oldest failure first."""
+    return incident.resources.filter(recovered_at=None).order_by("failed_at", "id")
+
+
+def feed_for(tenant: Tenant, limit: int = 50) -> list[TimelineEntry]:
+    entries = TimelineEntry.objects.filter(tenant=tenant).select_related("incident")
+    return list(entries.order_by("-id")[:limit])

@@ -1,0 +1,91 @@
+"""Incidents as the API shows them, and the bodies its commands take."""
+
+from __future__ import annotations
+
+from rest_framework import serializers
+
+from awfdrs_site.kernel.rest import Body, Text
+from incidents.models import Incident, TimelineEntry
+from incidents.services import COMMENT_LIMIT
+from incidents.states import IncidentStatus
+from tenants.serializers import WorkflowRef
+
+
+class UserName(serializers.SlugRelatedField):  # type: ignore[type-arg]  # stubs: no queryset, no type
+    """A person by the user name; null for nobody."""
+
+    def __init__(self) -> None:
+        super().__init__(slug_field="username", read_only=True, allow_null=True)
+
+
+class IncidentSerializer(serializers.ModelSerializer[Incident]):
+    """`status` is the life cycle's; `state` is one word for people; `recovery` the action's."""
+
+    label = serializers.CharField(  # type: ignore[assignment]  # the class's own `label` is an instance's
+        read_only=True, help_text="The number as people say it: INC-12."
+    )
+    state = serializers.CharField(read_only=True)
+    workflow = WorkflowRef(read_only=True)
+    assignee = UserName()
+    acknowledged_by = UserName()
+
+    class Meta:
+        model = Incident
+        fields = (
+            "id",
+            "number",
+            "label",
+            "title",
+            "status",
+            "state",
+            "recovery",
+            "severity",
+            "category",
+            "workflow",
+            "vendor",
+            "signature",
+            "signature_kind",
+            "signature_text",
+            "event_count",
+            "reopen_count",
+            "first_seen_at",
+            "last_seen_at",
+            "opened_at",
+            "resolved_at",
+            "acknowledged_at",
+            "acknowledged_by",
+            "escalated_at",
+            "assignee",
+            "correlation_id",
+        )
+        read_only_fields = fields
+
+
+class TimelineEntrySerializer(serializers.ModelSerializer[TimelineEntry]):
+    class Meta:
+        model = TimelineEntry
+        fields = ("id", "at", "actor_kind", "actor", "kind", "text", "data")
+        read_only_fields = fields
+
+
+class StatusBody(Body):
+    status = serializers.ChoiceField(choices=IncidentStatus.choices)
+    comment = Text(required=False, allow_blank=True, max_length=COMMENT_LIMIT)
+
+
+class OptionalComment(Body):
+    comment = Text(required=False, allow_blank=True, max_length=COMMENT_LIMIT)
+
+
+class NothingBody(Body):
+    """No fields; the body may be left out."""
+
+
+class CommentBody(Body):
+    text = Text(max_length=COMMENT_LIMIT)
+
+
+class AssignBody(Body):
+    assignee = Text(
+        allow_null=True, max_length=150, help_text="A member's user name; null takes it from all."
+    )

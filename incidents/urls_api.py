@@ -1,0 +1,17 @@
+"""Paths under `/api/v1/`."""
+
+from django.urls import path
+
+from incidents import api
+
+urlpatterns = [
+    path("incidents", api.IncidentList.as_view()),
+    path("incidents/<uuid:pk>", api.IncidentDetail.as_view()),
+    path("incidents/<uuid:pk>/events", api.IncidentEvents.as_view()),
+    path("incidents/<uuid:pk>/timeline", api.IncidentTimeline.as_view()),
+    path("incidents/<uuid:pk>/status", api.ChangeStatus.as_view()),
+    path("incidents/<uuid:pk>/ignore", api.Ignore.as_view()),
+    path("incidents/<uuid:pk>/acknowledge", api.Acknowledge.as_view()),
+    path("incidents/<uuid:pk>/assign", api.Assign.as_view()),
+    path("incidents/<uuid:pk>/comment", api.Comment.as_view()),
+]

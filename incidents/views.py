@@ -1,0 +1,128 @@
+"""Pages of incidents: the list, and what people do to one. The incident's own page needs its
+actions too and stands in actions/views.py."""
+
+from __future__ import annotations
+
+from uuid import UUID
+
+from django.contrib.auth.models import User
+from django.http import HttpResponse
+from django.shortcuts import render
+from django.utils import timezone
+from django.views.decorators.http import require_POST, require_safe
+
+from awfdrs_site.kernel.pages import back, posted, told
+from awfdrs_site.kernel.problem import FieldError, invalid
+from incidents import pages, services
+from incidents.models import Incident
+from incidents.selectors import get_incident_for
+from tenants.access import require
+from tenants.middleware import PageRequest
+from tenants.models import Scope
+
+DETAIL = "incidents:detail"
+
+
+@require_safe
+def incident_list(request: PageRequest) -> HttpResponse:
+    identity = require(request.identity, Scope.READ)
+    context = pages.list_page(request, identity, timezone.now())
+    return render(request, "incidents/list.html", context)
+
+
+def _mine(request: PageRequest, pk: UUID) -> Incident:
+    """The incident to act on: 403 without the role, 404 for another tenant's."""
+    return get_incident_for(require(request.identity, Scope.ACT).tenant, pk)
+
+
+@require_POST
+def acknowledge(request: PageRequest, pk: UUID) -> HttpResponse:
+    incident = _mine(request, pk)
+    with told(request, f"{incident.label} is acknowledged"):
+        services.acknowledge(
+            incident=incident, user=request.user, actor=request.identity.actor, now=timezone.now()
+        )
+    return back(request, DETAIL, pk)
+
+
+@require_POST
+def assign(request: PageRequest, pk: UUID) -> HttpResponse:
+    """To the person whose id is posted as `assignee`; to nobody if it is empty."""
+    incident = _mine(request, pk)
+    with told(request, f"{incident.label} has its owner"):
+        user = _person(request.POST.get("assignee", ""))
+        services.assign(
+            incident=incident, user=user, actor=request.identity.actor, now=timezone.now()
+        )
+    return back(request, DETAIL, pk)
+
+
+def _person(text: str) -> User | None:
+    """The user with this id; the service refuses who is no member. None for nobody."""
+    if not text:
+        return None
+    known = text.isascii() and text.isdigit() and len(text) <= 9
+    user = User.objects.filter(pk=int(text), is_active=True).first() if known else None
+    if user is None:
+        raise invalid([FieldError("assignee", "not_a_member", "Not a member of this tenant.")])
+    return user
+
+
+@require_POST
+def comment(request: PageRequest, pk: UUID) -> HttpResponse:
+    incident = _mine(request, pk)
+    with told(request, "Comment saved"):
+        services.comment(
+            incident=incident,
+            text=posted(request, "comment"),
+            actor=request.identity.actor,
+            now=timezone.now(),
+        )
+    return back(request, DETAIL, pk)
+
+
+@require_POST
+def ignore(request: PageRequest, pk: UUID) -> HttpResponse:
+    incident = _mine(request, pk)
+    with told(request, f"{incident.label} is ignored"):
+        services.ignore(
+            incident=incident,
+            actor=request.identity.actor,
+            now=timezone.now(),
+            comment=_reason(request),
+        )
+    return back(request, DETAIL, pk)
+
+
+def _reason(request: PageRequest) -> str:
+    """The comment; leaving an incident to fail is not done without one."""
+    text = posted(request, "comment")
+    if not text:
+        raise invalid([FieldError("comment", "required", "Say why, nothing was changed.")])
+    return text
+
+
+@require_POST
+def resolve(request: PageRequest, pk: UUID) -> HttpResponse:
+    incident = _mine(request, pk)
+    with told(request, f"{incident.label} is resolved"):
+        services.resolve(
+            incident=incident,
+            actor=request.identity.actor,
+            now=timezone.now(),
+            comment=posted(request, "comment"),
+        )
+    return back(request, DETAIL, pk)
+
+
+@require_POST
+def reopen(request: PageRequest, pk: UUID) -> HttpResponse:
+    incident = _mine(request, pk)
+    with told(request, f"{incident.label} is open again"):
+        services.reopen(
+            incident=incident,
+            actor=request.identity.actor,
+            now=timezone.now(),
+            comment=posted(request, "comment"),
+        )
+    return back(request, DETAIL, pk)

@@ -1,0 +1,127 @@
+"""May this event come in? Tenant, workflow, kill switch, rate limits, breaker, in that order [E4].
+
+Schema and idempotency come before, storing after: see services.
+"""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Iterable
+from datetime import datetime
+from uuid import UUID
+
+from awfdrs_site.kernel.problem import Problem, echo
+from ingestion.schema import Draft
+from safety import breakers, limiter
+from safety.models import EventKind, KillSwitch, OnOpen, Vendor
+from safety.selectors import event_kind, ingestion_switch, vendor_for
+from tenants.access import Identity
+from tenants.models import Workflow
+
+
+def probe_of(idempotency_key: str) -> str:
+    """Who holds the probe on which an event came in; the same for every post of the event."""
+    return f"event:{idempotency_key}"
+
+
+class Admission:
+    """The checks for the events of one request; each look-up is made once, however many ask."""
+
+    def __init__(self, identity: Identity, drafts: Iterable[Draft], now: datetime) -> None:
+        self.tenant, self.now = identity.tenant, now
+        # An empty set asks the database nothing.
+        wanted = {draft.workflow_id for draft in drafts}
+        rows = Workflow.objects.filter(tenant=self.tenant, is_active=True, pk__in=wanted)
+        self.workflow_ids = set(rows.values_list("pk", flat=True))
+        self._switches: dict[tuple[UUID, str], KillSwitch | None] = {}
+        self._vendors: dict[str, Vendor | None] = {}
+        self._saved: Counter[int] = Counter()
+
+    def refuse(self, draft: Draft) -> Problem | None:
+        """Why `draft` may not come in, or None; counts it against the limits if it may."""
+        return (
+            self._tenant(draft)
+            or self._workflow(draft)
+            or self._switch(draft)
+            or self._rate(draft)
+            or self._breaker(draft)
+        )
+
+    def _tenant(self, draft: Draft) -> Problem | None:
+        if draft.tenant_id != self.tenant.pk:
+            return Problem(403, "tenant_mismatch", "The tenant_id is not the key's tenant.")
+        if not self.tenant.is_active:
+            return Problem(403, "tenant_inactive", "The tenant is inactive.")
+        return None
+
+    def _workflow(self, draft: Draft) -> Problem | None:
+        if draft.workflow_id in self.workflow_ids:
+            return None
+        return Problem(404, "workflow_not_found", "The tenant has no such active workflow.")
+
+    def _switch(self, draft: Draft) -> Problem | None:
+        target = (draft.workflow_id, draft.vendor)
+        if target not in self._switches:
+            self._switches[target] = ingestion_switch(self.tenant.pk, *target, self.now)
+        switch = self._switches[target]
+        if switch is None:
+            return None
+        detail = f"A kill switch keeps these events out: {switch.target()}."
+        headers = {}
+        if switch.expires_at is not None:
+            seconds = (switch.expires_at - self.now).total_seconds()
+            headers["Retry-After"] = str(max(1, int(seconds) + 1))
+        return Problem(
+            423,
+            "kill_switch_active",
+            detail,
+            headers=headers,
+            scope=switch.scope,
+            reason=switch.reason,
+        )
+
+    def _rate(self, draft: Draft) -> Problem | None:
+        """The tenant's limit first. What the vendor's refuses still counts as the tenant's."""
+        refusal = limiter.take("tenant", str(self.tenant.pk), self.tenant.events_per_minute)
+        who = "tenant"
+        vendor = self._vendor(draft)
+        if refusal is None and vendor is not None:
+            refusal = limiter.take("vendor", str(vendor.pk), vendor.requests_per_minute)
+            who = f"vendor {echo(vendor.name)}"
+        if refusal is None:
+            return None
+        detail = f"Over {refusal.limit} events a minute of this {who}."
+        return Problem(429, "rate_limited", detail, headers=refusal.headers())
+
+    def _breaker(self, draft: Draft) -> Problem | None:
+        """A success always comes in: it is how a recovery is verified and a breaker closes."""
+        vendor, now = self._vendor(draft), self.now
+        if vendor is None or vendor.on_open == OnOpen.RECORD:
+            return None
+        permit = breakers.look(vendor, now)
+        if permit.state in ("closed", "disabled"):
+            return None
+        kind = event_kind(self.tenant.pk, draft.event_type)
+        if kind == EventKind.SUCCESS:
+            return None
+        if permit.state == "half_open" and kind == EventKind.FAILURE:
+            permit = breakers.take(vendor, probe_of(draft.idempotency_key), now)
+        if permit.allowed or (permit.state == "half_open" and kind != EventKind.FAILURE):
+            return None
+        self._saved[vendor.pk] += 1
+        words = "half-open with every probe out" if permit.state == "half_open" else "open"
+        detail = (
+            f"The circuit breaker of vendor {echo(vendor.name)} is {words}; nothing was stored."
+        )
+        headers = {"Retry-After": str(permit.retry_after_seconds)}
+        return Problem(503, "circuit_open", detail, headers=headers, vendor=vendor.name)
+
+    def count_saved(self) -> None:
+        """Add what the breakers refused to their counters; once, at the end."""
+        for vendor_id, calls in sorted(self._saved.items()):
+            breakers.count_saved(vendor_id, calls)
+
+    def _vendor(self, draft: Draft) -> Vendor | None:
+        if draft.vendor not in self._vendors:
+            self._vendors[draft.vendor] = vendor_for(self.tenant.pk, draft.vendor)
+        return self._vendors[draft.vendor]

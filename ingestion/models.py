@@ -1,0 +1,62 @@
+"""In: every event as it was received, once and for ever."""
+
+from __future__ import annotations
+
+from django.db import models
+
+from awfdrs_site.kernel.ids import uuid7
+from safety.models import EventKind
+from tenants.models import Tenant, Workflow
+
+
+class Event(models.Model):
+    """Immutable and append-only: a trigger refuses UPDATE, and DELETE outside retention [E5].
+
+    `kind` is what the event type meant when it came in; `payload` is scrubbed of secrets.
+    """
+
+    id = models.UUIDField(primary_key=True, default=uuid7, editable=False)
+    tenant = models.ForeignKey(Tenant, on_delete=models.PROTECT, db_index=False)
+    workflow = models.ForeignKey(Workflow, on_delete=models.PROTECT, db_index=False)
+    event_type = models.CharField(max_length=100)
+    kind = models.CharField(max_length=10, choices=EventKind)
+    payload = models.JSONField()
+    idempotency_key = models.CharField(max_length=255)
+    # SHA-256 over the sender's document, scrubbed: same key with other content is a conflict.
+    content_hash = models.BinaryField(max_length=32)
+    occurred_at = models.DateTimeField()
+    received_at = models.DateTimeField()
+    clock_skew = models.BooleanField(
+        default=False, help_text="occurred_at was over 5 min ahead or 30 d behind."
+    )
+    schema_version = models.CharField(max_length=10)
+    correlation_id = models.CharField(max_length=128)
+    resource_type = models.CharField(max_length=100, blank=True)
+    resource_id = models.CharField(max_length=255, blank=True)
+    fingerprint = models.CharField(max_length=255, blank=True)
+    # Copied out of the payload, because detection and pages filter by them.
+    error_code = models.CharField(max_length=100, blank=True)
+    vendor = models.CharField(max_length=100, blank=True)
+
+    class Meta:
+        constraints = [
+            models.UniqueConstraint(
+                fields=["tenant", "idempotency_key"], name="event_once_per_key"
+            ),
+            models.CheckConstraint(
+                condition=models.Q(kind__in=EventKind.values), name="event_kind"
+            ),
+        ]
+        indexes = [
+            models.Index(fields=["tenant", "-received_at"], name="event_by_time"),
+            models.Index(fields=["tenant", "workflow", "-received_at"], name="event_by_workflow"),
+            models.Index(fields=["tenant", "correlation_id"], name="event_by_correlation"),
+        ]
+
+    def __str__(self) -> str:
+        return f"{self.event_type} {self.id}"
+
+    @property
+    def error_message(self) -> str:
+        value = self.payload.get("error_message", "")
+        return value if isinstance(value, str) else ""

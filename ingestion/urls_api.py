@@ -1,0 +1,10 @@
+"""Paths under `/api/v1/`."""
+
+from django.urls import path
+
+from ingestion import api
+
+urlpatterns = [
+    path("events", api.EventList.as_view()),
+    path("events/<uuid:pk>", api.EventDetail.as_view()),
+]

@@ -1,0 +1,262 @@
+"""`/api/v1/kill-switches`, `/vendors`, `/workflows`: what may happen, and stopping it [S3 S6]."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any
+from uuid import UUID, uuid4
+
+from django.db.models import Q, QuerySet
+from django.utils import timezone
+from django_filters import rest_framework as filters
+from drf_spectacular.utils import extend_schema
+from rest_framework.request import Request
+from rest_framework.response import Response
+
+from awfdrs_site.kernel.problem import Problem, echo, not_found
+from awfdrs_site.kernel.rest import OneOf
+from safety import breakers, limiter, services
+from safety.breaker import Permit
+from safety.models import BreakerState, KillSwitch, SwitchScope, Vendor
+from safety.selectors import engaged_switches, get_switch_for, get_vendor_for
+from safety.serializers import (
+    BreakerBody,
+    EngageBody,
+    KillSwitchSerializer,
+    PermitSerializer,
+    ReleaseBody,
+    VendorDetailSerializer,
+    VendorSerializer,
+    WorkflowSerializer,
+)
+from tenants.access import OPERATE, require
+from tenants.models import Tenant, Workflow
+from tenants.rest import TenantList, TenantView
+
+TAGS = ["Safety"]
+
+
+class KillSwitchFilter(filters.FilterSet):
+    scope = OneOf(choices=SwitchScope.choices, label="One or several, with commas between.")
+    engaged = filters.BooleanFilter(
+        method="that_stop_now", label="Only those that stop now, or do not."
+    )
+
+    class Meta:
+        model = KillSwitch
+        fields: list[str] = []
+
+    def that_stop_now(
+        self, rows: QuerySet[KillSwitch], name: str, value: bool
+    ) -> QuerySet[KillSwitch]:
+        stopping = Q(released_at=None) & (Q(expires_at=None) | Q(expires_at__gt=timezone.now()))
+        return rows.filter(stopping if value else ~stopping)
+
+
+class KillSwitchList(TenantList):
+    """The tenant's kill switches and the global ones, the latest engaged first."""
+
+    scopes = {"GET": "read", "POST": "act"}
+    serializer_class = KillSwitchSerializer
+    filterset_class = KillSwitchFilter
+    queryset = KillSwitch.objects.none()
+
+    def get_order(self, request: Request) -> tuple[str, str]:
+        return "-engaged_at", "-id"
+
+    @extend_schema(tags=TAGS, operation_id="kill_switches_list")
+    def get(self, request: Request) -> Response:
+        rows = KillSwitch.objects.filter(Q(tenant=self.tenant) | Q(tenant=None))
+        return self.listing(rows.select_related("workflow", "tenant"))
+
+    @extend_schema(
+        tags=TAGS,
+        operation_id="kill_switches_engage",
+        request=EngageBody,
+        responses={201: KillSwitchSerializer, 200: KillSwitchSerializer},
+    )
+    def post(self, request: Request) -> Response:
+        """Stop a target at once; 200 instead of 201 where a switch was engaged there already."""
+        identity = self.identity
+        body = self.body(EngageBody, request)
+        if body["scope"] == SwitchScope.GLOBAL:
+            require(identity, OPERATE)
+        now = timezone.now()
+        workflow_id = body.pop("workflow_id", None)
+        switch = services.engage_switch(
+            tenant=None if body["scope"] == SwitchScope.GLOBAL else identity.tenant,
+            workflow=_workflow(identity.tenant, workflow_id) if workflow_id else None,
+            actor=identity.actor,
+            now=now,
+            **body,
+        )
+        status = 201 if switch.engaged_at == now else 200
+        return Response(KillSwitchSerializer(switch).data, status=status)
+
+
+class KillSwitchDetail(TenantView):
+    scopes = {"GET": "read"}
+    serializer_class = KillSwitchSerializer
+
+    @extend_schema(tags=TAGS, operation_id="kill_switches_retrieve")
+    def get(self, request: Request, pk: UUID) -> Response:
+        return Response(KillSwitchSerializer(get_switch_for(self.tenant, pk)).data)
+
+
+class ReleaseKillSwitch(TenantView):
+    """Let it run again, with a reason. What was held back is not started by this."""
+
+    scopes = {"POST": "act"}
+    serializer_class = KillSwitchSerializer
+
+    @extend_schema(tags=TAGS, operation_id="kill_switches_release", request=ReleaseBody)
+    def post(self, request: Request, pk: UUID) -> Response:
+        identity = self.identity
+        switch = get_switch_for(identity.tenant, pk)
+        if switch.scope == SwitchScope.GLOBAL:
+            require(identity, OPERATE)
+        body = self.body(ReleaseBody, request)
+        switch = services.release_switch(
+            switch=switch, actor=identity.actor, now=timezone.now(), **body
+        )
+        return Response(KillSwitchSerializer(switch).data)
+
+
+class VendorFilter(filters.FilterSet):
+    breaker_state = OneOf(
+        choices=BreakerState.choices,
+        label="One or several, with commas between.",
+        method="in_state",
+    )
+
+    class Meta:
+        model = Vendor
+        fields: list[str] = []
+
+    def in_state(self, rows: QuerySet[Vendor], name: str, value: list[str]) -> QuerySet[Vendor]:
+        """By what the state is now: an open breaker whose time is over is half-open."""
+        now = timezone.now()
+        found = [row.pk for row in rows if value and breakers.as_of(row, now).state in value]
+        return rows.filter(pk__in=found) if value else rows
+
+
+class VendorList(TenantList):
+    """The tenant's vendors with their breakers, by name."""
+
+    scopes = {"GET": "read"}
+    serializer_class = VendorSerializer
+    filterset_class = VendorFilter
+    queryset = Vendor.objects.none()
+
+    def get_order(self, request: Request) -> tuple[str, str]:
+        return "name", "id"
+
+    @extend_schema(tags=TAGS, operation_id="vendors_list")
+    def get(self, request: Request) -> Response:
+        return self.listing(Vendor.objects.filter(tenant=self.tenant))
+
+
+class VendorDetail(TenantView):
+    scopes = {"GET": "read"}
+    serializer_class = VendorDetailSerializer
+
+    @extend_schema(tags=TAGS, operation_id="vendors_retrieve")
+    def get(self, request: Request, name: str) -> Response:
+        return Response(VendorDetailSerializer(get_vendor_for(self.tenant, name)).data)
+
+
+class VendorPermit(TenantView):
+    """May one call to the vendor be made now? Ask before calling; report by the event that follows.
+
+    It counts against the vendor's limit of calls a minute (429), and while its breaker is half-open
+    it takes one of the probes (503 when there is none), so it needs the scope that reports events.
+    """
+
+    scopes = {"GET": "ingest"}
+    serializer_class = PermitSerializer
+
+    @extend_schema(tags=TAGS, operation_id="vendors_permit")
+    def get(self, request: Request, name: str) -> Response:
+        vendor, now = get_vendor_for(self.tenant, name), timezone.now()
+        if not (permit := breakers.look(vendor, now)).allowed:
+            raise _refused(vendor, permit)
+        over = limiter.take("permit", str(vendor.pk), vendor.requests_per_minute)
+        if over is not None:
+            detail = f"Over {over.limit} calls a minute of this vendor."
+            raise Problem(429, "rate_limited", detail, headers=over.headers())
+        permit = breakers.take(vendor, f"permit:{uuid4()}", now)
+        if not permit.allowed:
+            raise _refused(vendor, permit)
+        until = permit.lease.until if permit.lease else None
+        document = {"allowed": True, "breaker_state": permit.state, "probe_until": until}
+        return Response(PermitSerializer(document).data, headers={"Cache-Control": "no-store"})
+
+
+def _refused(vendor: Vendor, permit: Permit) -> Problem:
+    breakers.count_saved(vendor.pk)
+    detail = f"The circuit breaker of vendor {echo(vendor.name)} lets no call through now."
+    headers = {"Retry-After": str(permit.retry_after_seconds)}
+    return Problem(503, "circuit_open", detail, headers=headers, vendor=vendor.name)
+
+
+class SetBreaker(TenantView):
+    """Trip or reset a vendor's breaker, keep it open or disable it, with a reason.
+
+    What it held back is released a few a second once it is closed or disabled.
+    """
+
+    scopes = {"POST": "act"}
+    serializer_class = VendorDetailSerializer
+
+    @extend_schema(tags=TAGS, operation_id="vendors_breaker", request=BreakerBody)
+    def post(self, request: Request, name: str) -> Response:
+        identity = self.identity
+        vendor = get_vendor_for(identity.tenant, name)
+        body = self.body(BreakerBody, request)
+        vendor = breakers.set_by_hand(
+            vendor=vendor,
+            to=body["state"],
+            reason=body["reason"],
+            actor=identity.actor,
+            now=timezone.now(),
+        )
+        return Response(VendorDetailSerializer(vendor).data)
+
+
+class WorkflowList(TenantList):
+    """The tenant's workflows, by name, and what stops them."""
+
+    scopes = {"GET": "read"}
+    serializer_class = WorkflowSerializer
+    queryset = Workflow.objects.none()
+
+    def get_order(self, request: Request) -> tuple[str, str]:
+        return "name", "id"
+
+    def get_serializer_context(self) -> Mapping[str, Any]:
+        return {**super().get_serializer_context(), **_switches(self.tenant)}
+
+    @extend_schema(tags=TAGS, operation_id="workflows_list")
+    def get(self, request: Request) -> Response:
+        return self.listing(Workflow.objects.filter(tenant=self.tenant))
+
+
+class WorkflowDetail(TenantView):
+    scopes = {"GET": "read"}
+    serializer_class = WorkflowSerializer
+
+    @extend_schema(tags=TAGS, operation_id="workflows_retrieve")
+    def get(self, request: Request, pk: UUID) -> Response:
+        workflow = _workflow(self.tenant, pk)
+        return Response(WorkflowSerializer(workflow, context=_switches(self.tenant)).data)
+
+
+def _switches(tenant: Tenant) -> dict[str, Any]:
+    return {"switches": engaged_switches(tenant, timezone.now())}
+
+
+def _workflow(tenant: Tenant, pk: UUID) -> Workflow:
+    workflow = Workflow.objects.filter(tenant=tenant, pk=pk).first()
+    if workflow is None:
+        raise not_found("No such workflow.", "workflow_not_found")
+    return workflow

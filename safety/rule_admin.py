@@ -1,0 +1,124 @@
+"""What the admin pages of all rules share: the files' limits, history, and restoring [S1 S11]."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from django.contrib import messages
+from django.contrib.admin.utils import unquote
+from django.core.exceptions import PermissionDenied
+from django.db import transaction
+from django.db.models import Model, QuerySet
+from django.http import HttpRequest, HttpResponse, HttpResponseRedirect
+from django.template.response import TemplateResponse
+
+from safety import rule_rows
+from safety.rule_export import mistakes_in
+from safety.rule_history import Version, versions_of
+from safety.selectors import forget_rules
+from tenants.backoffice import TenantAdmin, TenantFilter, TenantForm
+
+# Where a form's field has another name than the key of the files.
+_FIELD_OF = {"backoff_multiplier": "multiplier", "jitter": "jitter_ratio"}
+
+
+class RuleForm(TenantForm):
+    """Refuses what no rule file could hold: files and forms have the same limits."""
+
+    def _post_clean(self) -> None:
+        super()._post_clean()  # type: ignore[misc]
+        if self.errors:
+            return
+        section, rules = rule_rows.as_ruleset(self.instance)
+        for mistake in mistakes_in(rules):
+            if mistake.path.startswith(section):
+                key = mistake.path.rpartition(".")[2]
+                name = _FIELD_OF.get(key, key)
+                self.add_error(name if name in self.fields else None, mistake.message)
+
+
+class RuleAdmin(TenantAdmin):
+    """A rule: without a tenant it is everyone's default. It holds within a second, unstarted."""
+
+    form = RuleForm
+    holds_defaults = True
+    deletable = True
+    empty_value_display = "all"
+    list_filter: tuple[Any, ...] = (TenantFilter,)
+    list_select_related: tuple[str, ...] = ("tenant",)
+
+    def formfield_for_foreignkey(self, db_field: Any, request: HttpRequest, **kwargs: Any) -> Any:
+        field = super().formfield_for_foreignkey(db_field, request, **kwargs)
+        if db_field.name in ("tenant", "workflow") and not field.required:
+            field.empty_label = "All"
+        return field
+
+    def save_model(self, request: HttpRequest, obj: Any, form: Any, change: bool) -> None:
+        super().save_model(request, obj, form, change)
+        forget_rules()
+
+    def delete_model(self, request: HttpRequest, obj: Any) -> None:
+        super().delete_model(request, obj)
+        forget_rules()
+
+    def delete_queryset(self, request: HttpRequest, queryset: QuerySet[Any]) -> None:
+        super().delete_queryset(request, queryset)
+        forget_rules()
+
+    def history_view(
+        self, request: HttpRequest, object_id: str, extra_context: Any = None
+    ) -> HttpResponse:
+        """Every state of the rule; POST `restore` writes one of them again."""
+        row = self.get_object(request, unquote(object_id))
+        if row is None:
+            return super().history_view(request, object_id, extra_context)
+        if not self.has_view_permission(request, row):
+            raise PermissionDenied
+        if request.method == "POST":
+            return self._restored(request, row)
+        context = {
+            **self.admin_site.each_context(request),
+            "title": f"History of {row}",
+            "opts": self.opts,
+            "object": row,
+            "versions": versions_of(row),
+            "may_restore": self.has_change_permission(request, row),
+        }
+        return TemplateResponse(request, "admin/safety/rule_history.html", context)
+
+    def _restored(self, request: HttpRequest, row: Model) -> HttpResponse:
+        if not self.has_change_permission(request, row):
+            raise PermissionDenied
+        with transaction.atomic():
+            row = type(row)._default_manager.select_for_update().get(pk=row.pk)
+            refused = self._restore(request, row, versions_of(row))
+        if refused:
+            messages.error(request, refused)
+        else:
+            messages.success(request, f"{row} is as it was then.")
+        return HttpResponseRedirect(request.path)
+
+    def _restore(self, request: HttpRequest, row: Model, versions: list[Version]) -> str:
+        """Write the chosen state through the form; why not, or "". The caller holds the row."""
+        chosen = {str(version.entry_id): version for version in versions}
+        version = chosen.get(request.POST.get("restore", ""))
+        if version is None or str(versions[0].entry_id) != request.POST.get("newest"):
+            return "The rule was changed meanwhile: look again before you restore."
+        form_class: Any = self.get_form(request, row, change=True)
+        form = form_class(_as_posted(version.values, form_class.base_fields), instance=row)
+        if not form.is_valid():
+            wrong = [f"{name}: {' '.join(texts)}" for name, texts in form.errors.items()]
+            return f"That state cannot be any more. {' '.join(wrong)}"
+        self.save_model(request, form.save(commit=False), form, change=True)
+        request.audited_verb = "restored"  # type: ignore[attr-defined]
+        since = f"{version.at:%Y-%m-%d %H:%M} UTC" if version.at else "before the first change"
+        self.log_change(request, row, f"Restored the state of {since}")
+        return ""
+
+
+def _as_posted(values: Any, fields: Any) -> dict[str, Any]:
+    """Stored values as a browser would post them: an unticked box is not there."""
+    posted = {name: values.get(name) for name in fields}
+    return {
+        name: "" if value is None else value for name, value in posted.items() if value is not False
+    }

@@ -1,0 +1,14 @@
+// The one entry: each behaviour is a module of its own and finds its elements by data- attributes.
+import "./busy.js";
+import "./chart.js";
+import "./copy.js";
+import "./countdown.js";
+import "./dialog.js";
+import "./keys.js";
+import "./live.js";
+import "./local-time.js";
+import "./menu.js";
+import "./theme.js";
+import "./toast.js";
+
+document.documentElement.dataset.js = "";

@@ -1,0 +1,30 @@
+// `<dialog popover>` opens by its button without script; here it becomes modal instead: the rest of
+// the page is inert, focus stays inside, and it returns to the opener.
+import { attach } from "./attach.js";
+
+attach("dialog[popover]", (dialog) => {
+  dialog.removeAttribute("popover");
+  dialog.addEventListener("click", (event) => {
+    if (event.target === dialog) dialog.close(); // the backdrop
+  });
+});
+
+document.addEventListener("click", (event) => {
+  const button = event.target.closest?.("[popovertarget]");
+  const dialog = button && document.getElementById(button.getAttribute("popovertarget"));
+  if (dialog?.tagName !== "DIALOG") return;
+  event.preventDefault();
+  if (button.getAttribute("popovertargetaction") === "hide") dialog.close();
+  else if (!dialog.open) dialog.showModal();
+  button.closest("details[data-menu]")?.removeAttribute("open");
+});
+
+// Enter alone never confirms harm: in a dialog's text field it is a new line, ctrl or cmd sends.
+document.addEventListener("keydown", (event) => {
+  const form = event.target.closest?.("[data-dialog-form]");
+  if (form && event.key === "Enter" && (event.ctrlKey || event.metaKey)) form.requestSubmit();
+});
+
+document.addEventListener("htmx:beforeSwap", (event) => {
+  if (event.detail.shouldSwap) for (const open of document.querySelectorAll("dialog[open]")) open.close();
+});

@@ -1,0 +1,80 @@
+// Getting the present page again, and taking from it only the parts that may be old.
+// `data-live-refetch="topic …"` is replaced by its new self, `data-live-merge="topic"` is merged, at
+// most once in `data-live-every` seconds (default 1), all due parts with one request.
+import { announce } from "./announce.js";
+import { inUse, merge, replace } from "./swap.js";
+
+export const FRESH_EVENT = "awf:fresh";
+
+const PARTS = "[data-live-refetch], [data-live-merge]";
+const due = new Map();
+const done = new Map();
+let timer = 0;
+let running = false;
+let missed = ""; // why everything is asked for; lists and feeds then take their part too
+
+function topics(element) {
+  return `${element.dataset.liveRefetch ?? ""} ${element.dataset.liveMerge ?? ""}`.split(" ").filter(Boolean);
+}
+
+function schedule() {
+  clearTimeout(timer);
+  if (!due.size || running) return;
+  const next = Math.min(...due.values());
+  timer = setTimeout(fetchPage, Math.max(0, next - performance.now()));
+}
+
+// Mark what shows `topic` as old; with no topic everything, because of a "gap" or of a "lost"
+// connection. The page as it is then goes to whoever listens for FRESH_EVENT.
+export function markStale(topic, why = "gap") {
+  const now = performance.now();
+  if (!topic && missed !== "lost") missed = why;
+  for (const element of document.querySelectorAll(PARTS)) {
+    if (topic && !topics(element).includes(topic)) continue;
+    if (due.has(element.id)) continue;
+    const every = Number(element.dataset.liveEvery ?? 1) * 1000;
+    due.set(element.id, topic ? Math.max(now + 120, (done.get(element.id) ?? -every) + every) : now);
+  }
+  schedule();
+}
+
+function take(fresh, id) {
+  const old = document.getElementById(id);
+  const next = fresh.getElementById(id);
+  if (old && !next && "liveOrReload" in old.dataset) location.reload(); // the page is now another one
+  if (!old || !next) return;
+  if (old.dataset.liveMerge) {
+    const added = merge(old, next);
+    if (added) announce(`${added} new`);
+  } else if (inUse(old)) {
+    due.set(id, performance.now() + 2000);
+    return;
+  } else if (old.outerHTML !== next.outerHTML) replace(old, next);
+  done.set(id, performance.now());
+}
+
+// The present page as it is now, or null when it cannot be had.
+export async function freshPage() {
+  try {
+    const answer = await fetch(location.href, { headers: { "X-Live-Refetch": "1" }, credentials: "same-origin" });
+    if (answer.redirected && new URL(answer.url).pathname !== location.pathname) location.reload(); // signed out
+    return answer.ok ? new DOMParser().parseFromString(await answer.text(), "text/html") : null;
+  } catch {
+    return null; // offline: live.js says so and asks for everything again when it is back
+  }
+}
+
+async function fetchPage() {
+  const now = performance.now();
+  // What is due within half a second comes along, so that storms cost one request.
+  const ids = [...due].filter(([, at]) => at <= now + 500).map(([id]) => id);
+  for (const id of ids) due.delete(id);
+  const why = missed;
+  missed = "";
+  running = true;
+  const fresh = await freshPage();
+  if (fresh) for (const id of ids) take(fresh, id);
+  if (fresh && why) document.dispatchEvent(new CustomEvent(FRESH_EVENT, { detail: { fresh, why } }));
+  running = false;
+  schedule();
+}

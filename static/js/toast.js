@@ -1,0 +1,56 @@
+// Messages: results leave after 6 s unless pointed at or focused, errors stay; at most three.
+// A request that failed says here what was not done.
+import { attach } from "./attach.js";
+
+const STAY_MS = 6000;
+const MOST = 3;
+
+attach("[data-toast]", (toast) => {
+  const tray = toast.closest("#toasts");
+  while (tray && tray.children.length > MOST) tray.firstElementChild.remove();
+  toast.querySelector("[data-toast-close]")?.addEventListener("click", () => toast.remove());
+  if (toast.dataset.toast === "error" || toast.dataset.toast === "warning") return;
+  const leave = () => {
+    if (toast.matches(":hover, :focus-within")) setTimeout(leave, 1000);
+    else toast.remove();
+  };
+  setTimeout(leave, STAY_MS);
+});
+
+export function complain(title, detail) {
+  const tray = document.getElementById("toasts");
+  if (!tray) return;
+  const toast = document.createElement("div");
+  toast.className = "toast";
+  toast.dataset.toast = "error";
+  toast.dataset.tone = "red";
+  toast.setAttribute("role", "alert");
+  toast.innerHTML =
+    '<svg class="i" aria-hidden="true"><use href="#i-incident"/></svg><div><b></b><p></p></div>' +
+    '<button class="btn btn--ghost btn--sm btn--icon" type="button" data-toast-close aria-label="Close message">' +
+    '<svg class="i i--14" aria-hidden="true"><use href="#i-cross"/></svg></button>';
+  toast.querySelector("b").textContent = title;
+  toast.querySelector("p").textContent = detail;
+  tray.append(toast);
+}
+
+function reason(xhr) {
+  if (xhr.getResponseHeader("Content-Type")?.includes("json")) {
+    try {
+      return JSON.parse(xhr.responseText).detail ?? "";
+    } catch {
+      return "";
+    }
+  }
+  const page = new DOMParser().parseFromString(xhr.responseText, "text/html");
+  return page.querySelector(".empty h1, main h1")?.textContent.trim() ?? "";
+}
+
+document.addEventListener("htmx:responseError", (event) => {
+  const { xhr } = event.detail;
+  if (xhr.status === 401) location.reload();
+  else complain("Not done", reason(xhr) || `The server answered ${xhr.status}. Nothing was changed.`);
+});
+document.addEventListener("htmx:sendError", () => {
+  complain("Not sent", "The server cannot be reached. Nothing was changed.");
+});

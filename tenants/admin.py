@@ -1,0 +1,215 @@
+"""Admin pages: tenants, workflows, people, keys; the audit log and the work in the queue."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from axes.models import AccessAttempt, AccessFailureLog, AccessLog
+from django import forms
+from django.contrib import admin, messages
+from django.contrib.auth.admin import UserAdmin as DjangoUserAdmin
+from django.contrib.auth.models import Group, User
+from django.core.exceptions import ValidationError
+from django.db.models import QuerySet, URLField
+from django.http import HttpRequest
+from django.utils import timezone
+from unfold.forms import AdminPasswordChangeForm, UserChangeForm, UserCreationForm
+from unfold.widgets import UnfoldAdminPasswordWidget, UnfoldAdminSelectMultipleWidget
+
+from awfdrs_site.kernel.models import AuditEntry, Work
+from tenants import services
+from tenants.backoffice import (
+    Audited,
+    ReadOnlyAdmin,
+    TenantAdmin,
+    TenantFilter,
+    TenantForm,
+    actor_of,
+    administered,
+)
+from tenants.models import ApiKey, Membership, Scope, Tenant, Workflow
+
+admin.site.unregister([User, Group, AccessAttempt, AccessLog, AccessFailureLog])
+
+
+@admin.register(Tenant)
+class TenantsAdmin(TenantAdmin):
+    tenant_field = "pk"
+    list_display = ("name", "is_active", "events_per_minute", "created_at")
+    list_filter = ("is_active",)
+    search_fields = ("name",)
+    fields = ("name", "is_active", "events_per_minute", "created_at")
+
+    def has_add_permission(self, request: HttpRequest) -> bool:
+        return administered(request) is None
+
+    def get_readonly_fields(self, request: HttpRequest, obj: Any = None) -> Any:
+        # The quota and the switch are the operator's; the name is the tenant's own.
+        kept = () if administered(request) is None else ("is_active", "events_per_minute")
+        return ("created_at", *kept)
+
+
+class _WorkflowForm(TenantForm):
+    """The secret can be written and not read: an empty field keeps what is stored."""
+
+    class Meta:
+        widgets = {
+            "retry_secret": UnfoldAdminPasswordWidget(attrs={"autocomplete": "new-password"})
+        }
+
+    def clean_retry_secret(self) -> str:
+        written: str = self.cleaned_data["retry_secret"].strip()
+        if written and not written.startswith("whsec_"):
+            raise ValidationError("A secret looks like whsec_…")
+        return written or self.initial.get("retry_secret", "")
+
+
+@admin.register(Workflow)
+class WorkflowAdmin(TenantAdmin):
+    form = _WorkflowForm
+    list_display = ("name", "tenant", "is_active", "can_retry", "description")
+    list_filter = (TenantFilter, "is_active")
+    list_select_related = ("tenant",)
+    search_fields = ("name", "description")
+    fields = (
+        "tenant", "name", "description", "is_active", "retry_url", "retry_secret", "secret_is_set"
+    )  # fmt: skip
+    readonly_fields = ("secret_is_set",)
+    formfield_overrides = {URLField: {"assume_scheme": "https"}}
+
+    @admin.display(boolean=True, description="retries")
+    def can_retry(self, workflow: Workflow) -> bool:
+        return bool(workflow.retry_url)
+
+    @admin.display(boolean=True, description="secret is set")
+    def secret_is_set(self, workflow: Workflow) -> bool:
+        return bool(workflow.retry_secret)
+
+
+@admin.register(Membership)
+class MembershipAdmin(TenantAdmin):
+    deletable = True
+    list_display = ("user", "tenant", "role")
+    list_filter = (TenantFilter, "role")
+    list_select_related = ("user", "tenant")
+    search_fields = ("user__username",)
+    fields = ("tenant", "user", "role")
+
+    def get_readonly_fields(self, request: HttpRequest, obj: Any = None) -> Any:
+        fixed = ("user",) if obj is not None else ()
+        return (*super().get_readonly_fields(request, obj), *fixed)
+
+
+class _ApiKeyForm(TenantForm):
+    scopes = forms.MultipleChoiceField(
+        choices=Scope.choices, widget=UnfoldAdminSelectMultipleWidget, initial=[Scope.INGEST]
+    )
+
+    def clean_expires_at(self) -> Any:
+        expires_at = self.cleaned_data["expires_at"]
+        if expires_at is not None and expires_at <= timezone.now():
+            raise ValidationError("Must be in the future.")
+        return expires_at
+
+
+@admin.register(ApiKey)
+class ApiKeyAdmin(TenantAdmin):
+    """Keys are issued and revoked, never edited; the key itself is shown once."""
+
+    form = _ApiKeyForm
+    services_audit = True
+    list_display = (
+        "name", "tenant", "prefix", "scopes", "created_at", "expires_at", "revoked_at",
+        "last_used_at",
+    )  # fmt: skip
+    list_filter = (TenantFilter,)
+    list_select_related = ("tenant",)
+    search_fields = ("name", "prefix")
+    fields = ("tenant", "name", "scopes", "expires_at")
+    actions = ("revoke",)
+
+    def get_fields(self, request: HttpRequest, obj: Any = None) -> Any:
+        kept = ("prefix", "created_at", "revoked_at", "last_used_at") if obj is not None else ()
+        return (*self.fields, *kept)
+
+    def get_readonly_fields(self, request: HttpRequest, obj: Any = None) -> Any:
+        return self.get_fields(request, obj) if obj is not None else ()
+
+    def save_model(self, request: HttpRequest, obj: ApiKey, form: Any, change: bool) -> None:
+        if change:
+            return
+        row, text = services.issue_key(
+            tenant=obj.tenant,
+            name=obj.name,
+            scopes=form.cleaned_data["scopes"],
+            expires_at=obj.expires_at,
+            actor=actor_of(request),
+            now=timezone.now(),
+        )
+        obj.pk, obj.prefix = row.pk, row.prefix
+        self.message_user(
+            request, f"The key, shown this once: {text}", messages.WARNING, fail_silently=True
+        )
+
+    @admin.action(description="Revoke the selected keys", permissions=["change"])
+    def revoke(self, request: HttpRequest, queryset: QuerySet[ApiKey]) -> None:
+        now, actor = timezone.now(), actor_of(request)
+        keys = list(queryset.filter(revoked_at=None))
+        for key in keys:
+            services.revoke_key(api_key=key, actor=actor, now=now)
+        self.message_user(request, f"{len(keys)} revoked; their next call answers 401.")
+
+
+@admin.register(User)
+class PeopleAdmin(DjangoUserAdmin, Audited):  # type: ignore[type-arg]
+    """Accounts, for superusers alone; what a person may do in a tenant is their membership."""
+
+    form = UserChangeForm
+    add_form = UserCreationForm
+    change_password_form = AdminPasswordChangeForm
+    list_display = ("username", "email", "is_active", "is_staff", "is_superuser", "last_login")
+    list_filter = ("is_active", "is_staff", "is_superuser")
+    fieldsets = (
+        (None, {"fields": ("username", "password")}),
+        ("Person", {"fields": ("first_name", "last_name", "email")}),
+        ("Access", {"fields": ("is_active", "is_staff", "is_superuser")}),
+        ("Dates", {"fields": ("last_login", "date_joined")}),
+    )
+    readonly_fields = ("last_login", "date_joined")
+    filter_horizontal = ()
+
+    def has_module_permission(self, request: HttpRequest) -> bool:
+        return administered(request) is None
+
+    def has_delete_permission(self, request: HttpRequest, obj: Any = None) -> bool:
+        # An account is switched off; what it did keeps its name.
+        return False
+
+
+@admin.register(AccessAttempt)
+class LockedLogInAdmin(Audited):
+    """Failed log-ins; deleting one opens the door again before its 15 minutes are over."""
+
+    list_display = ("username", "ip_address", "failures_since_start", "attempt_time")
+    ordering = ("-attempt_time",)
+    search_fields = ("username", "ip_address")
+
+    def has_add_permission(self, request: HttpRequest) -> bool:
+        return False
+
+    def has_change_permission(self, request: HttpRequest, obj: Any = None) -> bool:
+        return False
+
+
+@admin.register(AuditEntry)
+class AuditAdmin(ReadOnlyAdmin):
+    list_display = ("at", "actor", "verb", "subject_type", "subject_id", "comment")
+    search_fields = ("subject_id__exact",)
+
+
+@admin.register(Work)
+class WorkAdmin(ReadOnlyAdmin):
+    """What the stages have yet to do; a row with a last error is one that failed."""
+
+    list_display = ("stage", "due_at", "attempts", "last_error", "subject_id")
+    list_filter = (TenantFilter, "stage")

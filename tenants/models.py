@@ -1,0 +1,129 @@
+"""Who: tenants, their workflows, the people and keys that may act for them."""
+
+from __future__ import annotations
+
+import uuid
+from typing import Any
+
+from django.conf import settings
+from django.contrib.postgres.fields import ArrayField
+from django.core.validators import RegexValidator
+from django.db import models
+
+
+class Tenant(models.Model):
+    id = models.UUIDField(primary_key=True, default=uuid.uuid4, editable=False)
+    name = models.CharField(max_length=100, unique=True)
+    is_active = models.BooleanField(default=True)
+    events_per_minute = models.PositiveIntegerField(
+        default=60_000, help_text="Quota for event ingestion; over it the API answers 429."
+    )
+    # The last incident number given out; bumped under the row's lock.
+    last_incident_number = models.PositiveIntegerField(default=0, editable=False)
+    created_at = models.DateTimeField(auto_now_add=True)
+
+    class Meta:
+        ordering = ["name"]
+
+    def __str__(self) -> str:
+        return self.name
+
+
+class Workflow(models.Model):
+    """A workflow of a tenant's engine, and where to ask that engine for a retry."""
+
+    id = models.UUIDField(primary_key=True, default=uuid.uuid4, editable=False)
+    tenant = models.ForeignKey(Tenant, on_delete=models.PROTECT, related_name="workflows")
+    name = models.CharField(
+        max_length=100,
+        validators=[RegexValidator(r"^[a-z0-9][a-z0-9._-]*$", "Lower-case, dotted.")],
+    )
+    description = models.CharField(max_length=300, blank=True)
+    is_active = models.BooleanField(default=True)
+    retry_url = models.URLField(
+        blank=True,
+        help_text="The engine's retry endpoint; empty: AWFDRS cannot retry, it escalates.",
+    )
+    retry_secret = models.CharField(
+        max_length=200,
+        blank=True,
+        help_text="whsec_… shared with the engine; signs every call (Standard Webhooks).",
+    )
+
+    class Meta:
+        ordering = ["name"]
+        constraints = [
+            models.UniqueConstraint(fields=["tenant", "name"], name="workflow_name_per_tenant")
+        ]
+
+    def __str__(self) -> str:
+        return self.name
+
+
+class Role(models.TextChoices):
+    """What a person may do in a tenant; each includes the ones before it."""
+
+    VIEWER = "viewer", "Viewer"
+    RESPONDER = "responder", "Responder"
+    ADMIN = "admin", "Admin"
+
+
+class Membership(models.Model):
+    user = models.ForeignKey(
+        settings.AUTH_USER_MODEL, on_delete=models.CASCADE, related_name="memberships"
+    )
+    tenant = models.ForeignKey(Tenant, on_delete=models.CASCADE, related_name="memberships")
+    role = models.CharField(max_length=10, choices=Role, default=Role.VIEWER)
+
+    class Meta:
+        constraints = [
+            models.UniqueConstraint(fields=["tenant", "user"], name="membership_once"),
+            models.CheckConstraint(
+                condition=models.Q(role__in=Role.values), name="membership_role"
+            ),
+        ]
+
+    def __str__(self) -> str:
+        return f"{self.user} in {self.tenant}: {self.role}"
+
+
+class Scope(models.TextChoices):
+    INGEST = "ingest", "Post events"
+    READ = "read", "Read"
+    ACT = "act", "Act and approve"
+    ADMIN = "admin", "Configure"
+
+
+class ApiKey(models.Model):
+    """A tenant's key for integrations. Only its hash is stored; the key is shown once."""
+
+    tenant = models.ForeignKey(Tenant, on_delete=models.CASCADE, related_name="api_keys")
+    name = models.CharField(max_length=100)
+    prefix = models.CharField(max_length=16, unique=True, editable=False)
+    hash = models.BinaryField(max_length=32, editable=False)
+    scopes = ArrayField(models.CharField(max_length=10, choices=Scope), default=list)
+    created_at = models.DateTimeField(auto_now_add=True)
+    expires_at = models.DateTimeField(null=True, blank=True)
+    revoked_at = models.DateTimeField(null=True, blank=True)
+    last_used_at = models.DateTimeField(null=True, editable=False)
+
+    class Meta:
+        ordering = ["-created_at"]
+        verbose_name = "API key"
+
+    def __str__(self) -> str:
+        return f"{self.name} (awf_{self.prefix}_…)"
+
+    def is_usable(self, now: Any) -> bool:
+        """Neither revoked nor expired at `now`."""
+        return self.revoked_at is None and (self.expires_at is None or now < self.expires_at)
+
+
+class SpentToken(models.Model):
+    """A refresh token that was exchanged for the next one. Kept until it expires."""
+
+    jti = models.CharField(max_length=64, primary_key=True)
+    expires_at = models.DateTimeField(db_index=True)
+
+    def __str__(self) -> str:
+        return self.jti

@@ -1,0 +1,8 @@
+from django.urls import path
+
+from tenants import api
+
+urlpatterns = [
+    path("auth/token", api.TokenView.as_view(), name="api-token"),
+    path("auth/token/refresh", api.TokenRefreshView.as_view(), name="api-token-refresh"),
+]

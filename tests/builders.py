@@ -1,0 +1,51 @@
+"""Rows for tests, made the short way; what is not said gets a plain default."""
+
+from __future__ import annotations
+
+import itertools
+from datetime import datetime
+from typing import Any
+
+from django.utils import timezone
+
+from awfdrs_site.kernel import work
+from ingestion.models import Event
+from tenants.models import Tenant, Workflow
+
+_count = itertools.count(1)
+
+
+def a_tenant(**fields: Any) -> Tenant:
+    return Tenant.objects.create(**{"name": f"Tenant {next(_count)}"} | fields)
+
+
+def a_workflow(tenant: Tenant | None = None, **fields: Any) -> Workflow:
+    tenant = tenant or a_tenant()
+    return Workflow.objects.create(**{"tenant": tenant, "name": f"work.{next(_count)}"} | fields)
+
+
+def an_event(workflow: Workflow, kind: str = "failure", **fields: Any) -> Event:
+    """A stored event, with the work row that ingestion writes beside it."""
+    now: datetime = fields.pop("received_at", timezone.now())
+    code, message = fields.pop("error_code", "payment_timeout"), fields.pop("message", "Timed out")
+    if kind != "failure":
+        code = message = ""
+    event = Event.objects.create(
+        **{
+            "tenant": workflow.tenant,
+            "workflow": workflow,
+            "event_type": {"failure": "work.failed", "success": "work.succeeded"}.get(kind, "work"),
+            "kind": kind,
+            "payload": {"error_code": code, "error_message": message},
+            "idempotency_key": f"key-{next(_count)}",
+            "content_hash": b"0" * 32,
+            "occurred_at": fields.pop("occurred_at", now),
+            "received_at": now,
+            "schema_version": "1.0.0",
+            "correlation_id": f"c-{next(_count)}",
+            "error_code": code,
+        }
+        | fields
+    )
+    work.enqueue("detect", workflow.tenant_id, [event.pk], now)
+    return event

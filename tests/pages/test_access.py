@@ -1,0 +1,128 @@
+"""Who sees which page and may post which form [T2 T4]."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+
+import pytest
+from django.test import Client
+
+from actions.models import Action
+from awfdrs_site.kernel.actor import MACHINE
+from awfdrs_site.kernel.models import AuditEntry
+from incidents.models import Incident, TimelineEntry
+from safety.models import KillSwitch
+from safety.services import engage_switch
+from tests.cast import Cast
+from tests.pages.looks import post_forms, text_of
+
+PAGES = ("/", "/incidents/", "/incidents/{incident}/", "/approvals/", "/actions/", "/safety/")
+ON_INCIDENT = ("acknowledge", "assign", "comment", "ignore", "resolve", "reopen", "escalate")
+POSTS = (
+    *(f"/incidents/{{incident}}/{verb}" for verb in ON_INCIDENT),
+    *(f"/actions/{{action}}/{verb}" for verb in ("approve", "reject", "run", "cancel")),
+    "/safety/{switch}/resume",
+)
+FIELDS = {"comment": "x", "reason": "x", "assignee": ""}
+
+
+@pytest.fixture
+def ids(cast: Cast, waiting: Action) -> dict[str, object]:
+    switch = engage_switch(
+        tenant=cast.meridian,
+        scope="vendor",
+        vendor="netsuite",
+        actor=MACHINE,
+        now=waiting.created_at,
+    )
+    return {"incident": waiting.incident_id, "action": waiting.pk, "switch": switch.pk}
+
+
+def facts() -> tuple[object, ...]:
+    """Everything a form could have changed."""
+    return (
+        AuditEntry.objects.count(),
+        TimelineEntry.objects.count(),
+        list(Action.objects.values_list("status")),
+        list(Incident.objects.values_list("status", "assignee", "acknowledged_at")),
+        list(KillSwitch.objects.values_list("released_at")),
+    )
+
+
+def test_it_shows_every_page_to_every_member(cast: Cast, ids: dict[str, object]) -> None:
+    for who in ("vera", "alice", "anna"):
+        client = cast.client_as(who)
+        for page in PAGES:
+            response = client.get(page.format(**ids))
+            assert response.status_code == 200, (who, page)
+            assert "Meridian Commerce" in response.content.decode()
+
+
+def test_it_gives_a_viewer_no_form_that_changes_something(
+    cast: Cast, ids: dict[str, object]
+) -> None:
+    vera = cast.client_as("vera")
+    for page in PAGES:
+        assert post_forms(vera.get(page.format(**ids))) == [], page
+
+
+def test_it_tells_a_viewer_who_can_give_the_role(cast: Cast, ids: dict[str, object]) -> None:
+    for page in ("/incidents/{incident}/", "/approvals/"):
+        text = text_of(cast.client_as("vera").get(page.format(**ids)))
+        assert "anna can give you the responder role" in text
+
+
+def test_it_refuses_a_viewers_posts(cast: Cast, ids: dict[str, object]) -> None:
+    """Seen red with the views asking for `read`."""
+    before, vera = facts(), cast.client_as("vera")
+    for post in POSTS:
+        assert vera.post(post.format(**ids), FIELDS).status_code == 403, post
+    assert facts() == before
+
+
+def test_it_hides_what_is_another_tenants_from_posts(cast: Cast, ids: dict[str, object]) -> None:
+    """Mallory is an admin, of the other tenant: 404 as for an id that never was.
+
+    Seen red with the objects read without their tenant.
+    """
+    before, mallory = facts(), cast.client_as("mallory")
+    nowhere = dict.fromkeys(ids, "00000000-0000-0000-0000-00000000dead")
+    for post in POSTS:
+        foreign = mallory.post(post.format(**ids), FIELDS)
+        unknown = mallory.post(post.format(**nowhere), FIELDS)
+        assert foreign.status_code == unknown.status_code == 404, post
+    assert facts() == before
+
+
+def test_it_shows_no_trace_of_another_tenant(
+    cast: Cast, incident_of: Callable[..., Incident], ids: dict[str, object]
+) -> None:
+    """Neither rows nor counts: mallory's pages are those of a tenant where nothing happened."""
+    client = cast.client_as("mallory")
+    assert client.get(f"/incidents/{ids['incident']}/").status_code == 404
+    for page in ("/", "/incidents/", "/approvals/", "/actions/", "/safety/"):
+        html = client.get(page).content.decode()
+        for trace in ("Timed out", "payments.capture", "netsuite", "alice", "nav__count"):
+            assert trace not in html, (page, trace)
+
+
+def test_it_sends_strangers_to_the_log_in(cast: Cast, ids: dict[str, object]) -> None:
+    for path in (*PAGES, *POSTS, "/safety/stop"):
+        response = Client().post(path.format(**ids), FIELDS)
+        assert response.status_code == 302, path
+        assert response.headers["Location"].startswith("/login?next=")
+
+
+def test_it_changes_nothing_by_a_link(cast: Cast, ids: dict[str, object]) -> None:
+    before, anna = facts(), cast.client_as("anna")
+    for post in (*POSTS, "/safety/stop"):
+        assert anna.get(post.format(**ids)).status_code == 405, post
+    assert facts() == before
+
+
+def test_it_wants_the_forms_token(cast: Cast, ids: dict[str, object]) -> None:
+    client = cast.client_as("alice", enforce_csrf_checks=True)
+    before = facts()
+    response = client.post(f"/incidents/{ids['incident']}/acknowledge")
+    assert response.status_code == 403
+    assert facts() == before

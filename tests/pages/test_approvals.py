@@ -1,0 +1,208 @@
+"""The approvals and actions pages: decide with one click, know who was first [A4 S8]."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from datetime import timedelta
+
+import pytest
+import time_machine
+from django.db import connection
+from django.test import Client
+from django.test.utils import CaptureQueriesContext
+from django.utils import timezone
+
+from actions.models import Action
+from ai.services import remember
+from awfdrs_site.kernel.actor import MACHINE
+from incidents.models import FailingResource, Incident
+from safety.models import AutomationPolicy
+from safety.services import engage_switch
+from tests.cast import Cast
+from tests.pages.looks import Answer, post_forms, text_of, told
+
+
+@pytest.fixture
+def alice(cast: Cast) -> Client:
+    return cast.client_as("alice")
+
+
+def decide(client: Client, action: Action, verb: str, **fields: str) -> Answer:
+    response = client.post(f"/actions/{action.pk}/{verb}", fields)
+    assert response.status_code == 303
+    assert response.headers["Location"] == "/approvals/"
+    action.refresh_from_db()
+    return response
+
+
+def test_it_shows_all_there_is_to_decide_on(cast: Cast, alice: Client, waiting: Action) -> None:
+    """The act, why, how sure against which line, what it touches, and how it went before."""
+    for number in range(11):
+        FailingResource.objects.create(
+            incident=waiting.incident,
+            resource_type="order",
+            resource_id=f"o-{number}",
+            failed_at=timezone.now(),
+        )
+    remember(waiting.incident, "succeeded", timezone.now(), seconds_to_recover=30.0)
+    remember(waiting.incident, "failed", timezone.now())
+    text = text_of(alice.get("/approvals/"))
+    for words in (
+        "Retry what failed in payments.capture",
+        "Expires in",
+        "short",
+        "auto line 1.00",
+        "1 of 2 worked",
+        "Runs again 12 failed runs",
+        "Calls stripe",
+        f"Attempt 1 of {waiting.max_attempts}",
+        "is under the line of 1.00",
+    ):
+        assert words in text, words
+
+
+def test_it_takes_the_workflows_own_line_before_the_tenants(
+    cast: Cast, alice: Client, waiting: Action
+) -> None:
+    """As the gate does: workflow, then tenant, then the default."""
+    AutomationPolicy.objects.update_or_create(
+        tenant=None, workflow=None, defaults={"confidence_threshold": 0.3}
+    )
+    assert alice.get("/approvals/").context["cards"][0].threshold == 1.0
+    AutomationPolicy.objects.create(
+        tenant=cast.meridian, workflow=cast.capture, confidence_threshold=0.9
+    )
+    assert alice.get("/approvals/").context["cards"][0].threshold == 0.9
+
+
+def test_it_approves_with_one_click(cast: Cast, alice: Client, waiting: Action) -> None:
+    forms = {form.action for form in post_forms(alice.get("/approvals/"))}
+    assert f"/actions/{waiting.pk}/approve" in forms
+    response = decide(alice, waiting, "approve")
+    assert waiting.status == "planned"
+    assert waiting.decided_by == cast.people["alice"]
+    assert told(response)[0][0] == "success"
+    assert alice.get("/approvals/").context["cards"] == []
+
+
+def test_it_rejects_with_a_cause_and_a_comment(cast: Cast, alice: Client, waiting: Action) -> None:
+    decide(alice, waiting, "reject", cause="Wrong cause", comment="The card is stolen")
+    assert waiting.status == "rejected"
+    assert waiting.decision_comment == "Wrong cause: The card is stolen"
+    text = text_of(alice.get("/approvals/"))
+    assert "Rejected" in text
+    assert "“Wrong cause: The card is stolen”" in text
+
+
+@pytest.mark.parametrize(("first", "word"), [("approve", "approved"), ("reject", "rejected")])
+def test_it_tells_the_second_who_was_first(
+    cast: Cast, alice: Client, waiting: Action, first: str, word: str
+) -> None:
+    """The first decision stands, whatever the second wanted."""
+    decide(cast.client_as("anna"), waiting, first)
+    status = waiting.status
+    response = decide(alice, waiting, "reject" if first == "approve" else "approve")
+    assert told(response) == [("error", f"anna decided first: {word}")]
+    assert waiting.status == status
+
+
+def test_it_decides_nothing_after_the_expiry(cast: Cast, alice: Client, waiting: Action) -> None:
+    assert waiting.expires_at is not None
+    with time_machine.travel(waiting.expires_at + timedelta(seconds=1), tick=False):
+        assert alice.get("/approvals/").context["cards"] == []
+        response = decide(alice, waiting, "approve")
+    assert told(response)[0] == ("error", "This approval has expired; nothing will run.")
+    assert waiting.status == "waiting"
+
+
+def test_it_sorts_by_expiry_or_severity(
+    cast: Cast, alice: Client, decided: Callable[..., Action], waiting: Action
+) -> None:
+    other = decided(cast.contacts, error_code="crm_down", message="No route to host")
+    Action.objects.filter(pk=other.pk).update(
+        status="waiting", expires_at=timezone.now() + timedelta(hours=1)
+    )
+    Incident.objects.filter(pk=other.incident_id).update(severity="critical")
+    Incident.objects.filter(pk=waiting.incident_id).update(severity="low")
+    by_expiry = [card.pk for card in alice.get("/approvals/").context["cards"]]
+    by_severity = [card.pk for card in alice.get("/approvals/?sort=severity").context["cards"]]
+    assert by_expiry == [waiting.pk, other.pk]
+    assert by_severity == [other.pk, waiting.pk]
+
+
+def test_it_sums_up_the_day(cast: Cast, alice: Client, waiting: Action) -> None:
+    """Approvals only: what ran by itself or was asked for by hand is not a decision."""
+    with time_machine.travel(waiting.created_at + timedelta(seconds=90), tick=False):
+        decide(alice, waiting, "approve")
+        today = alice.get("/approvals/").context["today"]
+    assert (today["decided"], today["approved"], today["rejected"]) == (1, 1, 0)
+    assert today["median_wait_seconds"] == timedelta(seconds=90)
+    assert today["verified"] == 0
+    Action.objects.update(status="succeeded")
+    assert alice.get("/approvals/").context["today"]["verified"] == 1
+    Action.objects.update(expires_at=None)
+    assert alice.get("/approvals/").context["today"]["decided"] == 0
+
+
+def test_it_says_that_nothing_waits(cast: Cast, alice: Client) -> None:
+    assert "Nothing waits for you" in text_of(alice.get("/approvals/"))
+
+
+def test_it_lists_actions_by_their_state(cast: Cast, alice: Client, waiting: Action) -> None:
+    """Tabs are links; what is not over yet is counted."""
+    response = alice.get("/actions/")
+    counts = {view["label"]: view["count"] for view in response.context["views"]}
+    assert counts["Needs approval"] == 1
+    assert counts["In flight"] == 0
+    assert counts["All"] is None
+    assert [row.pk for row in response.context["actions"]] == [waiting.pk]
+    assert list(alice.get("/actions/?view=failed").context["actions"]) == []
+    assert [row.pk for row in alice.get("/actions/?view=waiting").context["actions"]] == [
+        waiting.pk
+    ]
+    decide(alice, waiting, "reject")
+    assert "Rejected by alice" in text_of(alice.get("/actions/"))
+
+
+def test_it_pages_actions(cast: Cast, alice: Client, waiting: Action) -> None:
+    fields = {f.attname: getattr(waiting, f.attname) for f in Action._meta.fields}
+    for _ in range(4):
+        Action.objects.create(**fields | {"id": Action().pk, "status": "cancelled"})
+    seen, url = [], "?page_size=2"
+    while url:
+        context = alice.get(f"/actions/{url}").context
+        seen += [row.pk for row in context["actions"]]
+        url = context["older_url"]
+    assert seen == list(Action.objects.order_by("-id").values_list("pk", flat=True))
+
+
+def test_it_asks_the_database_equally_often_for_more_cards(
+    cast: Cast, alice: Client, decided: Callable[..., Action], waiting: Action
+) -> None:
+    """No query per card; at most 12 beside the sign-in."""
+
+    def queries() -> int:
+        with CaptureQueriesContext(connection) as found:
+            assert alice.get("/approvals/").status_code == 200
+        return len(found)
+
+    alice.get("/approvals/")
+    one = queries()
+    for number in range(4):
+        decided(cast.contacts, error_code=f"code_{number}", message="No")
+    Action.objects.update(status="waiting", expires_at=timezone.now() + timedelta(hours=1))
+    assert len(alice.get("/approvals/").context["cards"]) == 5
+    assert queries() == one
+    assert one - 3 <= 12
+
+
+def test_it_says_what_a_stop_holds(cast: Cast, alice: Client, waiting: Action) -> None:
+    """The banner on every page counts the actions that the switches keep from starting."""
+    now = timezone.now()
+    page = alice.get("/approvals/")
+    assert page.context["shell"].stops == []
+    engage_switch(tenant=cast.meridian, scope="vendor", vendor="STRIPE", actor=MACHINE, now=now)
+    page = alice.get("/approvals/")
+    assert page.context["shell"].held == 1
+    assert "stopped for vendor STRIPE" in text_of(page)
+    assert "1 action held" in text_of(page)

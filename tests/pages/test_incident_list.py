@@ -1,0 +1,227 @@
+"""The incident list: filters in the URL, saved views, pages, empty states [U4]."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from datetime import timedelta
+from typing import Any
+
+import pytest
+from django.db import connection
+from django.test import Client
+from django.test.utils import CaptureQueriesContext
+from django.utils import timezone
+
+from incidents.models import Incident
+from tests.builders import an_event
+from tests.cast import Cast
+from tests.pages.looks import links_of, text_of
+from tests.pages.rows import an_incident_row
+
+
+@pytest.fixture
+def alice(cast: Cast) -> Client:
+    return cast.client_as("alice")
+
+
+def titles(client: Client, query: str = "") -> list[str]:
+    return [row.title for row in client.get(f"/incidents/{query}").context["incidents"]]
+
+
+def test_it_shows_open_incidents_worst_first_then_last_seen(cast: Cast, alice: Client) -> None:
+    now = timezone.now()
+    for title, severity, minutes in (
+        ("old high", "high", 50),
+        ("new high", "high", 5),
+        ("low", "low", 1),
+        ("critical", "critical", 90),
+    ):
+        an_incident_row(
+            cast.capture,
+            title=title,
+            severity=severity,
+            last_seen_at=now - timedelta(minutes=minutes),
+        )
+    an_incident_row(cast.capture, title="over", resolved_at=now)
+    an_incident_row(cast.capture, title="ignored", status="ignored")
+    assert titles(alice) == ["critical", "new high", "old high", "low"]
+
+
+FILTERS: list[tuple[str, dict[str, Any], dict[str, Any]]] = [
+    ("status=resolved", {"resolved_at": timezone.now()}, {}),
+    ("status=", {"status": "ignored"}, {"workflow": None}),
+    ("severity=high", {"severity": "high"}, {"severity": "low"}),
+    ("severity=critical,high", {"severity": "critical"}, {"severity": "low"}),
+    ("vendor=stripe", {"vendor": "stripe"}, {"vendor": "paypal"}),
+    ("recovery=waiting", {"recovery": "waiting"}, {"recovery": "blocked"}),
+    ("q=needle", {"title": "a Needle in hay"}, {"title": "hay"}),
+    ("q=INC-77", {"number": 77}, {"number": 78}),
+    ("since=1h", {}, {"last_seen_at": timezone.now() - timedelta(hours=3)}),
+    (
+        "status=resolved&resolved=24h",
+        {"resolved_at": timezone.now()},
+        {"resolved_at": timezone.now() - timedelta(days=3)},
+    ),
+]
+
+
+@pytest.mark.parametrize(("query", "found", "other"), FILTERS, ids=[q for q, _, _ in FILTERS])
+def test_it_narrows_the_list_by_the_url(
+    cast: Cast, alice: Client, query: str, found: dict[str, Any], other: dict[str, Any]
+) -> None:
+    wanted = an_incident_row(cast.capture, **found)
+    if other != {"workflow": None}:
+        an_incident_row(cast.capture, **other)
+    assert titles(alice, f"?{query}") == [wanted.title]
+
+
+def test_it_narrows_by_workflow_and_owner(cast: Cast, alice: Client) -> None:
+    mine = an_incident_row(cast.capture, assignee=cast.people["alice"])
+    hers = an_incident_row(cast.contacts, assignee=cast.people["anna"])
+    free = an_incident_row(cast.contacts)
+    assert titles(alice, "?assignee=me") == [mine.title]
+    assert titles(alice, "?assignee=anna") == [hers.title]
+    assert titles(alice, "?assignee=none") == [free.title]
+    assert titles(alice, "?workflow=payments.capture") == [mine.title]
+
+
+@pytest.mark.parametrize(
+    "query",
+    [
+        "status=gone",
+        "severity=awful",
+        "recovery=maybe",
+        "resolved=ever",
+        "since=yesterday",
+        "q=%00",
+        "vendor=%00",
+        "cursor=x",
+        "page_size=0",
+    ],
+)
+def test_it_refuses_a_filter_that_is_none(alice: Client, query: str) -> None:
+    """Ignored, a misspelt filter would read as "all"; and nothing a URL says may break a page."""
+    response = alice.get(f"/incidents/?{query}", headers={"Accept": "text/html"})
+    assert response.status_code == 400
+    assert "text/html" in response.headers["Content-Type"]
+
+
+def test_it_counts_in_each_view_what_the_view_shows(cast: Cast, alice: Client) -> None:
+    """Every saved view is a link, marked when it is open, and its count is its list's."""
+    now = timezone.now()
+    an_incident_row(cast.capture, assignee=cast.people["alice"], severity="critical")
+    an_incident_row(cast.capture, recovery="waiting", severity="high")
+    an_incident_row(cast.capture, severity="low")
+    an_incident_row(cast.capture, resolved_at=now - timedelta(hours=2))
+    an_incident_row(cast.capture, resolved_at=now - timedelta(days=9))
+    an_incident_row(cast.capture, status="ignored")
+    views = alice.get("/incidents/").context["views"]
+    assert {view["label"]: view["count"] for view in views} == {
+        "Open": 3,
+        "Triage": 2,
+        "Mine": 1,
+        "Critical and high": 2,
+        "Needs approval": 1,
+        "Resolved in 24 h": 1,
+    }
+    for view in views:
+        opened = alice.get(f"/incidents/{view['href']}").context
+        assert opened["total"] == view["count"], view
+        assert [v["label"] for v in opened["views"] if v["current"]] == [view["label"]]
+
+
+def test_it_knows_its_view_from_the_forms_url(cast: Cast, alice: Client) -> None:
+    """The form sends every field, also the empty ones; that is still the default view."""
+    context = alice.get("/incidents/?status=open&severity=&workflow=&assignee=&q=").context
+    assert context["clear_all_url"] == ""
+    assert [view["label"] for view in context["views"] if view["current"]] == ["Open"]
+
+
+def test_it_offers_to_take_each_filter_off(cast: Cast, alice: Client) -> None:
+    an_incident_row(cast.capture, severity="high", vendor="stripe")
+    response = alice.get("/incidents/?severity=high&vendor=stripe&q=Incident")
+    chips = {chip["name"]: chip for chip in response.context["filters"]}
+    assert chips["severity"]["clear_url"] == "?vendor=stripe&q=Incident"
+    assert chips["status"]["clear_url"] == "?status=&severity=high&vendor=stripe&q=Incident"
+    assert ("stripe", "stripe") in chips["vendor"]["options"]
+    assert response.context["clear_all_url"] == "/incidents/"
+
+
+def test_it_pages_through_all_once_in_order(cast: Cast, alice: Client) -> None:
+    """Equal severities and equal times too; back again gives the same pages."""
+    now = timezone.now()
+    for number in range(7):
+        an_incident_row(cast.capture, last_seen_at=now, severity="high" if number % 2 else "low")
+    pages, url = [], "?page_size=3"
+    while url:
+        context = alice.get(f"/incidents/{url}").context
+        pages.append([row.pk for row in context["incidents"]])
+        url = context["older_url"]
+    assert [len(page) for page in pages] == [3, 3, 1]
+    seen = [pk for page in pages for pk in page]
+    assert len(set(seen)) == 7
+    assert seen == [row.pk for row in alice.get("/incidents/").context["incidents"]]
+    back = alice.get(f"/incidents/{context['newer_url']}").context
+    assert [row.pk for row in back["incidents"]] == pages[1]
+    assert [
+        row.pk for row in alice.get(f"/incidents/{back['newer_url']}").context["incidents"]
+    ] == pages[0]
+
+
+def test_it_keeps_filters_on_other_pages(cast: Cast, alice: Client) -> None:
+    for _ in range(3):
+        an_incident_row(cast.capture, severity="high")
+        an_incident_row(cast.capture, severity="low")
+    first = alice.get("/incidents/?severity=high&page_size=2").context
+    second = alice.get(f"/incidents/{first['older_url']}").context
+    assert [row.severity for row in second["incidents"]] == ["high"]
+
+
+def test_it_says_that_nothing_came_in_yet(alice: Client) -> None:
+    assert "No incident yet" in text_of(alice.get("/incidents/"))
+
+
+def test_it_says_that_filters_hide_all(cast: Cast, alice: Client) -> None:
+    an_incident_row(cast.capture)
+    response = alice.get("/incidents/?severity=critical")
+    assert "No incident matches" in text_of(response)
+    assert "/incidents/" in links_of(response)
+
+
+def test_it_says_what_was_resolved_last(cast: Cast, alice: Client) -> None:
+    an_incident_row(cast.capture, title="Older", resolved_at=timezone.now() - timedelta(hours=3))
+    last = an_incident_row(cast.capture, title="Latest", resolved_at=timezone.now())
+    response = alice.get("/incidents/")
+    assert "Nothing is open" in text_of(response)
+    assert f"/incidents/{last.pk}/" in links_of(response)
+
+
+def test_it_shows_each_rows_events_of_the_last_hour(
+    cast: Cast, alice: Client, incident_of: Callable[..., Incident]
+) -> None:
+    """Twelve steps of five minutes, oldest first; what is older is not in them."""
+    now = timezone.now()
+    for minutes in (150, 58, 12, 11, 1):
+        incident_of(cast.capture, received_at=now - timedelta(minutes=minutes))
+    row = alice.get("/incidents/").context["incidents"][0]
+    assert row.event_count == 5
+    assert sum(row.trend) == 4
+    assert (row.trend[0], row.trend[9], row.trend[11]) == (1, 2, 1)
+
+
+def test_it_asks_the_database_equally_often_for_more_rows(cast: Cast, alice: Client) -> None:
+    """No query per row: as many for 25 incidents as for one, and at most 11 beside the sign-in."""
+
+    def queries() -> int:
+        with CaptureQueriesContext(connection) as found:
+            assert alice.get("/incidents/").status_code == 200
+        return len(found)
+
+    an_incident_row(cast.capture, assignee=cast.people["alice"])
+    alice.get("/incidents/")
+    one = queries()
+    for _ in range(24):
+        an_incident_row(cast.contacts, assignee=cast.people["anna"], vendor="stripe")
+    an_event(cast.contacts)
+    assert queries() == one
+    assert one - 3 <= 11

@@ -1,0 +1,162 @@
+"""Random but valid inputs of the pure modules."""
+
+from __future__ import annotations
+
+from datetime import UTC, datetime, timedelta
+
+from hypothesis import settings
+from hypothesis import strategies as st
+
+from ai.classify import Classification
+from ai.confidence import Outcomes
+from ai.decide import Case
+from ai.evidence import CauseFacts, Change
+from ai.similarity import IncidentText, PastIncident, Similar
+from safety.gate import GateFacts, SwitchFact
+from safety.rule_types import BACKOFF_KINDS, CATEGORIES, SEVERITIES, RetryPolicy
+
+# The machine's load must not decide whether a test passes.
+many = settings(deadline=None, max_examples=200)
+some = settings(deadline=None, max_examples=60)
+
+NOW = datetime(2026, 3, 1, 12, 0, 0, tzinfo=UTC)
+
+names = st.sampled_from(["stripe", "salesforce", "netsuite", "Sendgrid"])
+shares = st.floats(0.0, 1.0)
+counts = st.integers(0, 3000)
+words = st.text(st.characters(codec="utf-8", exclude_categories=["Cs", "Cc"]), max_size=40)
+moments = st.integers(-100_000, 100_000).map(lambda s: NOW + timedelta(seconds=s))
+
+
+@st.composite
+def policies(draw: st.DrawFn) -> RetryPolicy:
+    first = draw(st.floats(0.1, 1000.0))
+    return RetryPolicy(
+        name=draw(st.sampled_from(["quick", "slow"])),
+        kind=draw(st.sampled_from(BACKOFF_KINDS)),
+        max_retries=draw(st.integers(0, 20)),
+        initial_delay_seconds=first,
+        max_delay_seconds=first + draw(st.floats(0.0, 80_000.0)),
+        multiplier=draw(st.floats(1.0, 10.0)),
+        jitter_ratio=draw(shares),
+    )
+
+
+similar = st.builds(
+    Similar,
+    incident_id=st.uuids().map(str),
+    number=st.integers(1, 9999),
+    score=shares,
+    outcome=st.sampled_from(["recovered", "failed", "by_hand", "rejected", "unknown"]),
+    action_kind=st.sampled_from(["retry", "escalate", ""]),
+    seconds_to_recover=st.none() | st.floats(0.0, 1e6),
+    same_signature=st.booleans(),
+)
+changes = st.builds(
+    Change,
+    label=st.sampled_from(["deploy 2.3", "flag on", "config 7"]),
+    minutes_before=st.floats(-10.0, 1000.0),
+    same_workflow=st.booleans(),
+)
+facts = st.builds(
+    CauseFacts,
+    category=st.sampled_from(CATEGORIES),
+    certainty=shares,
+    workflow=st.just("payments.capture"),
+    vendor=names | st.just(""),
+    other_workflows_failing=st.integers(0, 5),
+    other_workflows=st.integers(0, 9),
+    other_vendors_failing=st.integers(0, 4),
+    vendor_failure_share=st.none() | shares,
+    changes=st.lists(changes, max_size=4).map(tuple),
+    changes_known=st.booleans(),
+    failures=st.integers(1, 5000),
+    failing_resources=counts,
+    recovered_resources=counts,
+    successes_since=counts,
+    reopen_count=st.integers(0, 9),
+    past_incidents=st.integers(0, 50),
+)
+classifications = st.builds(
+    Classification,
+    category=st.sampled_from(CATEGORIES),
+    severity=st.sampled_from(SEVERITIES),
+    source=st.sampled_from(["code", "pattern", "heuristic", "none"]),
+    matched=st.sampled_from(["payment_timeout", "HTTP 503", ""]),
+    certainty=shares,
+    policy=policies(),
+    escalate=st.booleans(),
+    recommended_action=st.sampled_from(["", "Renew the key.", "Wait"]),
+    doubt=st.sampled_from(["", "card-declined"]),
+)
+outcomes = st.builds(
+    Outcomes, succeeded=st.integers(0, 99), failed=st.integers(0, 99), rejected=st.integers(0, 9)
+)
+cases = st.builds(
+    Case,
+    incident=st.just("INC-7"),
+    classification=classifications,
+    facts=facts,
+    history=outcomes,
+    similar=st.lists(similar, max_size=6, unique_by=lambda one: one.incident_id).map(tuple),
+    failed_attempts=st.integers(0, 8),
+    max_attempts=st.integers(0, 20),
+    reported_severity=st.sampled_from(["", *SEVERITIES]),
+)
+texts = st.builds(
+    IncidentText,
+    signature=st.sampled_from(["", "aa", "bb", "cc"]),
+    message=words,
+    error_code=st.sampled_from(["", "payment_timeout", "card_declined"]),
+    vendor=names | st.just(""),
+    workflow=st.sampled_from(["payments.capture", "crm.contact-sync"]),
+    category=st.sampled_from(["", *CATEGORIES]),
+)
+past_incidents = st.lists(
+    st.builds(
+        PastIncident,
+        incident_id=st.uuids().map(str),
+        number=st.integers(1, 9999),
+        text=texts,
+        outcome=st.sampled_from(["recovered", "failed", "by_hand", "rejected", "unknown"]),
+        action_kind=st.sampled_from(["retry", "escalate", ""]),
+        seconds_to_recover=st.none() | st.floats(0.0, 1e6),
+    ),
+    max_size=12,
+    unique_by=lambda one: one.incident_id,
+)
+switches = st.builds(
+    SwitchFact,
+    scope=st.sampled_from(["global", "tenant", "workflow", "vendor"]),
+    blocks=st.sampled_from(["automation", "ingestion", "both"]),
+    tenant_id=st.sampled_from(["", "t1", "t2"]),
+    workflow_id=st.sampled_from(["", "w1", "w2"]),
+    vendor=names | st.just(""),
+    reason=words,
+    engaged_by=st.sampled_from(["", "anna"]),
+    expires_at=st.none() | moments,
+)
+gate_facts = st.builds(
+    GateFacts,
+    now=moments,
+    tenant_id=st.just("t1"),
+    workflow_id=st.sampled_from(["w1", "w2"]),
+    workflow=st.just("payments.capture"),
+    action_kind=st.sampled_from(["retry", "escalate", "none"]),
+    vendor=names | st.just(""),
+    switches=st.lists(switches, max_size=3).map(tuple),
+    switches_readable=st.booleans(),
+    breaker_state=st.sampled_from(["closed", "open", "half_open", "unreadable"]),
+    breaker_until=st.none() | moments,
+    probes_free=st.integers(0, 3),
+    attempt=st.integers(0, 8),
+    max_attempts=st.integers(0, 8),
+    actions_last_hour=st.none() | st.integers(0, 20),
+    max_actions_per_hour=st.integers(1, 20),
+    last_recovery_at=st.none() | moments,
+    last_recovery_label=st.sampled_from(["", "INC-3"]),
+    cooldown_seconds=st.integers(0, 5000),
+    confidence=st.none() | st.floats(),
+    confidence_threshold=st.floats(0.01, 1.0),
+    approved_by=st.sampled_from(["", "anna"]),
+)

@@ -1,0 +1,206 @@
+"""The gate: every check, its verdict, the number that decided, and the worst of them."""
+
+from __future__ import annotations
+
+import json
+from dataclasses import replace
+from datetime import UTC, datetime, timedelta
+from typing import Any
+
+import pytest
+from hypothesis import given
+
+from safety.gate import Check, GateFacts, Receipt, SwitchFact, Verdict, covers, judge
+from tests.pure.strategies import gate_facts, many
+
+NOW = datetime(2026, 3, 1, 12, 0, tzinfo=UTC)
+NAMES = (
+    *("kill_switch", "circuit_breaker", "retry_limit"),
+    *("blast_radius", "cooldown", "confidence"),
+)
+GOOD = GateFacts(
+    now=NOW,
+    tenant_id="t1",
+    workflow_id="w1",
+    workflow="payments.capture",
+    action_kind="retry",
+    vendor="stripe",
+    confidence=0.91,
+)
+AGO = NOW - timedelta(seconds=99, milliseconds=500)
+LATER = NOW + timedelta(seconds=42, milliseconds=500)
+
+
+def facts(**changes: Any) -> GateFacts:
+    return replace(GOOD, **changes)
+
+
+def check(name: str, given_facts: GateFacts) -> Check:
+    return next(one for one in judge(given_facts).checks if one.name == name)
+
+
+def test_it_runs_when_every_check_passes() -> None:
+    receipt = judge(GOOD)
+    assert receipt.outcome == "run"
+    assert receipt.until is None
+    assert [one.name for one in receipt.checks] == list(NAMES)
+    assert {one.verdict for one in receipt.checks} == {"pass"}
+    assert receipt.needs_person() is False
+
+
+STOP_ALL = SwitchFact("global", reason="Payout storm.", engaged_by="anna")
+STOP_VENDOR = SwitchFact("vendor", tenant_id="t1", vendor="Stripe")
+
+TABLE: list[tuple[str, dict[str, Any], Verdict, str]] = [
+    ("kill_switch", {"switches": (STOP_ALL,)}, "block",
+     "Stopped for everything by anna: Payout storm."),
+    ("kill_switch", {"switches": (STOP_VENDOR, STOP_ALL)}, "block",
+     "Stopped for everything by anna and 1 more: Payout storm."),
+    ("kill_switch", {"switches": (STOP_VENDOR,)}, "block", "Stopped for vendor Stripe."),
+    ("kill_switch", {"switches_readable": False}, "block",
+     "The kill switches could not be read, so they count as engaged."),
+    ("kill_switch", {}, "pass", "None covers this step."),
+    ("circuit_breaker", {"vendor": ""}, "pass", "No vendor is involved."),
+    ("circuit_breaker", {}, "pass", "stripe is closed."),
+    ("circuit_breaker", {"breaker_state": "open", "breaker_until": LATER}, "defer",
+     "stripe is open; next look in 43 s."),
+    ("circuit_breaker", {"breaker_state": "open"}, "defer", "stripe is open; next look in 30 s."),
+    ("circuit_breaker", {"breaker_state": "open", "breaker_until": NOW}, "defer",
+     "stripe is open; next look in 30 s."),
+    ("circuit_breaker", {"breaker_state": "half_open", "probes_free": 2}, "pass",
+     "stripe is half-open, 2 of its probes free."),
+    ("circuit_breaker", {"breaker_state": "half_open", "probes_free": 0}, "defer",
+     "stripe is half-open with every probe out; next look in 30 s."),
+    ("circuit_breaker", {"breaker_state": "unreadable"}, "block",
+     "The breaker of stripe could not be read, so it counts as open."),
+    ("retry_limit", {"attempt": 5}, "pass", "Attempt 5 of 5."),
+    ("retry_limit", {"attempt": 6}, "block", "Attempt 6 is not among the 5 allowed."),
+    ("retry_limit", {"max_attempts": 0}, "block", "Attempt 1 is not among the 0 allowed."),
+    ("blast_radius", {"actions_last_hour": 9, "max_actions_per_hour": 10}, "pass",
+     "9 of 10 automated actions in the last hour."),
+    ("blast_radius", {"actions_last_hour": 10, "max_actions_per_hour": 10}, "wait",
+     "10 automated actions in the last hour, the cap is 10."),
+    ("blast_radius", {"actions_last_hour": None}, "wait",
+     "The automated actions of the last hour could not be counted."),
+    ("blast_radius", {"actions_last_hour": 10, "max_actions_per_hour": 10, "approved_by": "anna"},
+     "pass", "10 automated actions in the last hour, the cap is 10. Approved by anna."),
+    ("cooldown", {}, "pass", "No other recovery of payments.capture on file."),
+    ("cooldown", {"last_recovery_at": AGO, "last_recovery_label": "INC-3"}, "defer",
+     "Last recovery of payments.capture (INC-3) 99 s ago; 201 s of 300 s left."),
+    ("cooldown", {"last_recovery_at": NOW - timedelta(seconds=300)}, "pass",
+     "Last recovery of payments.capture 300 s ago, cooldown 300 s."),
+    ("confidence", {"confidence": 0.71}, "wait", "0.71 is under the line of 0.80."),
+    ("confidence", {"confidence": 0.7999}, "wait", "0.7999 is under the line of 0.8000."),
+    ("confidence", {"confidence": 0.8}, "pass", "0.80 reaches the line of 0.80."),
+    ("confidence", {"confidence": None}, "wait", "There is no confidence to go by."),
+    ("confidence", {"confidence": float("nan")}, "wait", "There is no confidence to go by."),
+    ("confidence", {"confidence": 0.71, "approved_by": "anna"}, "pass",
+     "Approved by anna (confidence 0.71)."),
+]  # fmt: skip
+
+
+@pytest.mark.parametrize(("name", "changes", "verdict", "reason"), TABLE, ids=range(len(TABLE)))
+def test_it_says_why(name: str, changes: dict[str, Any], verdict: Verdict, reason: str) -> None:
+    found = check(name, facts(**changes))
+    assert (found.verdict, found.reason) == (verdict, reason)
+    outcome = {"pass": "run"}.get(verdict, verdict)
+    assert judge(facts(**changes)).outcome == outcome
+
+
+def test_it_takes_the_worst_verdict_and_the_latest_time() -> None:
+    """block over defer over wait over run; `until` only where waiting is all it takes."""
+    deferred = facts(
+        breaker_state="open",
+        breaker_until=LATER,
+        last_recovery_at=NOW - timedelta(seconds=290),
+        confidence=0.5,
+    )
+    receipt = judge(deferred)
+    assert (receipt.outcome, receipt.until) == ("defer", LATER)
+    assert receipt.needs_person() is True
+    assert [one.name for one in receipt.stopping()] == ["circuit_breaker", "cooldown"]
+    blocked = judge(replace(deferred, attempt=9))
+    assert (blocked.outcome, blocked.until) == ("block", None)
+
+
+COVERS = [
+    (SwitchFact("global"), True),
+    (SwitchFact("tenant", tenant_id="t1"), True),
+    (SwitchFact("tenant", tenant_id="t2"), False),
+    (SwitchFact("workflow", tenant_id="t1", workflow_id="w1"), True),
+    (SwitchFact("workflow", tenant_id="t1", workflow_id="w2"), False),
+    (SwitchFact("workflow", tenant_id="t2", workflow_id="w1"), False),
+    (SwitchFact("vendor", tenant_id="t1", vendor="STRIPE"), True),
+    (SwitchFact("vendor", tenant_id="t1", vendor="adyen"), False),
+    # Without its target a switch stops everything: a stop must never be lost.
+    (SwitchFact("vendor", tenant_id="t1"), True),
+    (SwitchFact("workflow", tenant_id="t1"), True),
+    (SwitchFact("global", blocks="both"), True),
+    (SwitchFact("global", blocks="ingestion"), False),
+    (SwitchFact("global", expires_at=NOW), False),
+    (SwitchFact("global", expires_at=NOW + timedelta(seconds=1)), True),
+]
+
+
+@pytest.mark.parametrize(("switch", "covered"), COVERS, ids=range(len(COVERS)))
+def test_it_knows_what_a_switch_covers(switch: SwitchFact, covered: bool) -> None:
+    assert covers(switch, GOOD) is covered
+
+
+def test_it_lets_no_approval_open_a_kill_switch() -> None:
+    assert judge(facts(switches=(STOP_ALL,), approved_by="anna")).outcome == "block"
+
+
+def test_nothing_stands_in_the_way_of_telling_people() -> None:
+    """Stopping automation must never mean that nobody hears of a failure."""
+    bad = facts(
+        action_kind="escalate",
+        breaker_state="open",
+        attempt=9,
+        confidence=0.1,
+        last_recovery_at=NOW,
+        actions_last_hour=None,
+    )
+    assert judge(bad).outcome == "run"
+    assert judge(replace(bad, switches=(STOP_ALL,))).outcome == "run"
+
+
+@many
+@given(gate_facts)
+def test_it_gives_every_check_and_the_same_receipt_from_stored_facts(
+    given_facts: GateFacts,
+) -> None:
+    receipt = judge(given_facts)
+    assert tuple(one.name for one in receipt.checks) == NAMES
+    assert all(one.reason.endswith(".") for one in receipt.checks)
+    stored = json.loads(json.dumps(receipt.to_json(), allow_nan=False, sort_keys=True))
+    assert Receipt.from_json(stored) == receipt
+    assert judge(GateFacts.from_json(stored["inputs"])) == receipt
+
+
+@many
+@given(gate_facts)
+def test_it_runs_only_if_nothing_speaks_against_it(given_facts: GateFacts) -> None:
+    receipt = judge(given_facts)
+    stopped = any(covers(switch, given_facts) for switch in given_facts.switches)
+    if given_facts.action_kind != "retry":
+        assert receipt.outcome == "run"
+    elif stopped or not given_facts.switches_readable:
+        assert receipt.outcome == "block"
+    if receipt.outcome == "run" and given_facts.action_kind == "retry":
+        assert 1 <= given_facts.attempt <= given_facts.max_attempts
+        assert given_facts.breaker_state in ("closed", "half_open") or not given_facts.vendor
+        sure = given_facts.confidence is not None
+        assert given_facts.approved_by or sure
+    if receipt.until is not None:
+        assert receipt.outcome == "defer"
+        assert receipt.until > given_facts.now
+
+
+@many
+@given(gate_facts)
+def test_it_is_never_made_stricter_by_an_approval(given_facts: GateFacts) -> None:
+    order = ["run", "wait", "defer", "block"]
+    without = judge(replace(given_facts, approved_by="")).outcome
+    with_it = judge(replace(given_facts, approved_by="anna")).outcome
+    assert order.index(with_it) <= order.index(without)

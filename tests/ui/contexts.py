@@ -1,0 +1,376 @@
+"""The invented context of each page; the shapes are those that the templates state."""
+
+from __future__ import annotations
+
+import math
+from types import SimpleNamespace
+from typing import Any
+
+from actions import rule_pages
+from actions.models import WhatIfRun
+from safety.models import KillSwitch
+from safety.rule_types import AutomationRule, FailureRule, RetryPolicy, Ruleset
+from tests.ui import cast
+
+
+def _chart() -> dict[str, Any]:
+    steps = 144
+    points = []
+    for step in range(steps):
+        peak = (
+            math.exp(-(((step - 112) / 6) ** 2)) * 0.2 + math.exp(-(((step - 44) / 5) ** 2)) * 0.14
+        )
+        count = round(1600 + 240 * math.sin(step / 16) + 60 * math.sin(step * 1.7))
+        points.append(
+            {
+                "at": cast.past(minutes=5 * (steps - step)),
+                "events": count,
+                "failed": round(count * (0.01 + peak)),
+                "recovered": round(count * peak * 0.7),
+            }
+        )
+    return {
+        "range": "12h",
+        "step_words": "5 min",
+        "step_seconds": 300,
+        "points": points,
+        "finding": "1,842 events a minute now, 4.1% failing; the peak was 21% at 17:00.",
+        "markers": [
+            {"at": cast.past(minutes=500), "label": "High 4798", "tone": "orange"},
+            {"at": cast.past(minutes=160), "label": "Critical 4821", "tone": "red"},
+            {"at": cast.past(minutes=300), "label": "Deploy", "tone": "slate"},
+        ],
+    }
+
+
+def overview() -> dict[str, Any]:
+    """A busy wall view."""
+    wave = [10 + 6 * math.sin(step / 4) for step in range(40)]
+    waiting = cast.action(cast.incidents()[2], "waiting")
+    return {
+        "first_run": False,
+        "chart": _chart(),
+        "vendors": cast.vendors(),
+        "feed": cast.timeline(cast.incidents()[0]) * 1,
+        "kpis": {
+            "open": {"total": 23, "last_hour": 4, "critical": 2, "high": 5, "medium": 9, "low": 7},
+            "auto": {"share": 78.4, "recovered": 142, "total": 181, "delta": 3.1, "trend": wave},
+            "recover": {
+                "median_seconds": 372,
+                "p90_seconds": 1865,
+                "delta_seconds": -48,
+                "trend": wave,
+            },
+            "approvals": {"total": 3, "oldest": waiting},
+            "events": {"per_minute": 1842, "failing": 4.1, "trend": wave, "lag_seconds": 0.4},
+        },
+    }
+
+
+def overview_empty() -> dict[str, Any]:
+    """Before the first event."""
+    return {
+        "first_run": True,
+        "ingest": {
+            "url": "http://localhost:8000/api/v1/events",
+            "has_key": True,
+            "tenant_id": cast.MERIDIAN.pk,
+            "workflow_id": cast.uid(50),
+            "keys_href": "",
+        },
+    }
+
+
+def _filters() -> list[dict[str, Any]]:
+    levels = [("critical", "critical"), ("high", "high"), ("medium", "medium"), ("low", "low")]
+    return [
+        {
+            "name": "status",
+            "label": "status",
+            "value": "open",
+            "clear_url": "?",
+            "options": [("open", "open"), ("resolved", "resolved")],
+        },
+        {"name": "severity", "label": "severity", "value": "", "clear_url": "?", "options": levels},
+        {
+            "name": "workflow",
+            "label": "workflow",
+            "value": "",
+            "clear_url": "?",
+            "options": [("1", "payments.capture")],
+        },
+        {
+            "name": "vendor",
+            "label": "vendor",
+            "value": "stripe",
+            "clear_url": "?",
+            "options": [("stripe", "stripe")],
+        },
+        {
+            "name": "since",
+            "label": "seen in",
+            "value": "",
+            "clear_url": "?",
+            "options": [("1h", "last hour")],
+        },
+    ]
+
+
+def incident_list(empty: str = "", hostile: bool = False) -> dict[str, Any]:
+    """The list, or one of its three empty states."""
+    rows = [] if empty else cast.incidents(hostile)
+    return {
+        "views": [
+            {"label": "Triage", "href": "?view=triage", "count": 17, "current": True},
+            {"label": "Mine", "href": "?view=mine", "count": 3, "current": False},
+            {"label": "Critical and high", "href": "?view=top", "count": 7, "current": False},
+            {"label": "Needs approval", "href": "?view=waiting", "count": 4, "current": False},
+            {"label": "Resolved today", "href": "?view=resolved", "count": None, "current": False},
+        ],
+        "filters": _filters(),
+        "query": cast.HOSTILE if hostile else "",
+        "clear_all_url": "?",
+        "incidents": rows,
+        "total": 23,
+        "newer_url": "",
+        "older_url": "?before=1" if rows else "",
+        "empty": empty,
+        "last_resolved": cast.incidents()[8],
+    }
+
+
+def incident_detail(hostile: bool = False, viewer: bool = False) -> dict[str, Any]:
+    """An incident in the middle of its second attempt."""
+    row = cast.incidents(hostile)[0]
+    row.acknowledged_at = None if hostile else row.acknowledged_at
+    plan = [cast.action(row, "failed", 0, 0.91), cast.action(row, "verifying", 1, 0.91)]
+    others = cast.incidents()
+    return {
+        "incident": row,
+        "people": [cast.ALICE, cast.ANNA],
+        "admins": ["Anna Berg"],
+        "allowed": set()
+        if viewer
+        else {"acknowledge", "assign", "comment", "ignore", "resolve", "escalate"},
+        "facts": [
+            {"label": "Events", "value": "1,284", "note": "peak 356 per min at 19:57"},
+            {"label": "Still failing", "value": "83", "note": "of 214 that failed"},
+            {"label": "Share failing", "value": "2.2%", "note": "was 23.6% at the peak"},
+            {"label": "Attempts", "value": "2 of 3", "note": "the next in 40 s"},
+        ],
+        "trend": {
+            "values": [0, 0, 1, 2, 5, 12, 26, 40, 44, 38, 30, 21, 15, 10, 8, 6, 4, 3, 2, 1],
+            "from": cast.past(minutes=18),
+            "to": cast.NOW,
+        },
+        "plan": plan,
+        "current": {"action": plan[1], "verbs": set() if viewer else {"cancel", "run"}},
+        "decision": cast.decision(row, 0.91),
+        "threshold": 0.85,
+        "gate": cast.RECEIPT,
+        "runs": {
+            "outcomes": [True] * 5 + [False] + [True] * 4 + [False] + [True] * 3,
+            "worked": 12,
+            "median_seconds": 485,
+        },
+        "timeline": cast.timeline(row, hostile),
+        "timeline_total": 26,
+        "events": cast.events(row, hostile),
+        "event_total": 1284,
+        "similar": [
+            {
+                "incident": others[3],
+                "score": 0.94,
+                "outcome": "Recovered",
+                "worked": True,
+                "seconds": 432,
+            },
+            {
+                "incident": others[4],
+                "score": 0.88,
+                "outcome": "Failed",
+                "worked": False,
+                "seconds": 1860,
+            },
+            {
+                "incident": others[5],
+                "score": 0.83,
+                "outcome": "By hand",
+                "worked": None,
+                "seconds": 1080,
+            },
+        ],
+    }
+
+
+def approvals(empty: bool = False) -> dict[str, Any]:
+    """Three cards, or none."""
+    rows = cast.incidents()
+    cards = (
+        []
+        if empty
+        else [
+            cast.action(rows[2], "waiting", 0),
+            cast.action(rows[3], "waiting", 1, 0.79),
+            cast.action(rows[7], "waiting", 2, 0.58),
+        ]
+    )
+    return {
+        "cards": cards,
+        "sort": "expiring",
+        "admins": ["Anna Berg"],
+        "today": {
+            "decided": 31,
+            "approved": 26,
+            "verified": 24,
+            "rejected": 5,
+            "expired": 1,
+            "median_wait_seconds": 138,
+            "last_at": cast.past(minutes=41),
+        },
+        "decided": [
+            cast.action(rows[0], "succeeded", 10),
+            cast.action(rows[1], "rejected", 11),
+            cast.action(rows[4], "cancelled", 12),
+        ],
+    }
+
+
+def action_list(empty: bool = False) -> dict[str, Any]:
+    """An action in every state."""
+    from actions.states import ActionStatus
+
+    rows = cast.incidents()
+    made = [
+        cast.action(rows[index % len(rows)], status, index)
+        for index, status in enumerate(ActionStatus.values)
+    ]
+    views = [
+        {"label": "All", "href": "?", "count": 13, "current": True},
+        {"label": "Running", "href": "?status=running", "count": 2, "current": False},
+    ]
+    return {
+        "views": views,
+        "actions": [] if empty else made,
+        "newer_url": "",
+        "older_url": "" if empty else "?before=1",
+    }
+
+
+def rules(running: bool = False) -> dict[str, Any]:
+    """A finished replay of a draft with a sender's markup in it, or one that is on its way."""
+    policy = RetryPolicy("backoff", "exponential", 4, 2.0, 60.0, 2.0, 0.5)
+    tally = {name: 12 for name, _, _ in rule_pages.FIGURES}
+    change = {
+        "incident": {"id": str(cast.uid(100)), "number": 4702},
+        "words": "a person is asked → runs by itself, 1 sent",
+        "really": "A person rejected it",
+        "wrong": True,
+    }
+    report = {
+        "days": 7,
+        "events": 41_209,
+        "seconds": 1.9,
+        "rules": ["changed automation.defaults: confidence_threshold 0.85 → 0.8"],
+        "now": tally,
+        "draft": tally | {"incidents": 9, "approvals": 14},
+        "per_day": [{"day": "2026-11-20", "now": tally, "draft": tally}],
+        "changed_incidents": 2,
+        "would_have_gone_wrong": 1,
+        "changes": [change, change | {"incident": None, "wrong": False, "really": ""}],
+    }
+    run = WhatIfRun(status="running" if running else "done", done=50, total=200)
+    run.report = None if running else report
+    known = Ruleset(
+        retry_policies=(policy,),
+        error_codes=(FailureRule("<script>alert(1)", "high", "unknown", "backoff"),),
+        automation=(AutomationRule(),),
+    )
+    return {
+        "query": "",
+        "groups": rule_pages.groups(known, ""),
+        "automation": AutomationRule(),
+        "workflows": ["payments.capture"],
+        "policies": ["backoff"],
+        "simulated": rule_pages.simulated(known, "backoff"),
+        "days": rule_pages.DAYS,
+        "may_try": True,
+        "draft": {"yaml": "automation: {}"},
+        "run": run,
+        "replay": rule_pages.replay_of(run),
+    }
+
+
+def safety() -> dict[str, Any]:
+    """One vendor stopped."""
+
+    def switch(
+        scope: str, target: str, label: str, engaged: KillSwitch | None, note: str
+    ) -> dict[str, Any]:
+        return {
+            "scope": scope,
+            "scope_name": scope.capitalize(),
+            "target": target,
+            "label": label,
+            "engaged": engaged,
+            "note": note,
+            "may_stop": scope != "global",
+            "may_resume": True,
+        }
+
+    return {
+        "switches": [
+            switch(
+                "global",
+                "",
+                "Every tenant, workflow and vendor",
+                None,
+                "Last used 41 days ago, by Anna Berg for 12 min.",
+            ),
+            switch(
+                "tenant",
+                str(cast.MERIDIAN.pk),
+                "Meridian Commerce",
+                None,
+                "18 actions this hour, 3 in flight",
+            ),
+            switch("vendor", "netsuite", "netsuite", cast.stop(), ""),
+            switch("vendor", "stripe", "stripe", None, "1 action in flight, 4 workflows use it"),
+            switch("workflow", str(cast.uid(50)), "payments.capture", None, "1 action in flight"),
+        ],
+        "vendors": cast.vendors(),
+        "held": 2,
+        "running": 3,
+        "stop_targets": [{"value": "vendor:stripe", "label": "Vendor stripe"}],
+        "history": [
+            {
+                "at": cast.past(minutes=2),
+                "actor": "Tunde Okafor",
+                "text": "stopped vendor netsuite for 30 min",
+                "reason": "Ledger out of balance",
+                "stopped": True,
+            },
+            {
+                "at": cast.past(hours=4),
+                "actor": "Jin Li",
+                "text": "resumed workflow orders.fulfil",
+                "reason": "carrier confirmed",
+                "stopped": False,
+            },
+        ],
+    }
+
+
+def login() -> dict[str, Any]:
+    """Sign-in after a wrong password."""
+    form = SimpleNamespace(
+        non_field_errors=["User name or password is wrong."],
+        errors=True,
+        username=SimpleNamespace(value=lambda: "alice"),
+    )
+    return {
+        "form": form,
+        "next": "/incidents/",
+        "demo_users": [{"name": "alice", "role": "responder"}, {"name": "anna", "role": "admin"}],
+        "demo_password": "awfdrs-demo",
+    }

@@ -1,0 +1,99 @@
+"""Every page with its invented context, ready to be rendered, tested and looked at."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Any
+
+from django.template import Context, engines
+from django.test import RequestFactory, override_settings
+from django.urls import resolve
+
+from tests.ui import cast, contexts
+
+Page = tuple[str, str, Callable[[], dict[str, Any]]]
+
+PAGES: dict[str, Page] = {
+    "overview": ("overview/page.html", "/", contexts.overview),
+    "overview-first-run": ("overview/page.html", "/", contexts.overview_empty),
+    "incidents": ("incidents/list.html", "/incidents/", contexts.incident_list),
+    "incidents-hostile": (
+        "incidents/list.html",
+        "/incidents/",
+        lambda: contexts.incident_list(hostile=True),
+    ),
+    "incidents-none-yet": (
+        "incidents/list.html",
+        "/incidents/",
+        lambda: contexts.incident_list("none_yet"),
+    ),
+    "incidents-no-match": (
+        "incidents/list.html",
+        "/incidents/",
+        lambda: contexts.incident_list("no_match"),
+    ),
+    "incidents-all-clear": (
+        "incidents/list.html",
+        "/incidents/",
+        lambda: contexts.incident_list("all_clear"),
+    ),
+    "incident": ("incidents/detail.html", f"/incidents/{cast.uid(100)}", contexts.incident_detail),
+    "incident-hostile": (
+        "incidents/detail.html",
+        f"/incidents/{cast.uid(100)}",
+        lambda: contexts.incident_detail(hostile=True),
+    ),
+    "incident-viewer": (
+        "incidents/detail.html",
+        f"/incidents/{cast.uid(100)}",
+        lambda: contexts.incident_detail(viewer=True),
+    ),
+    "approvals": ("actions/approvals.html", "/actions/approvals", contexts.approvals),
+    "approvals-empty": (
+        "actions/approvals.html",
+        "/actions/approvals",
+        lambda: contexts.approvals(empty=True),
+    ),
+    "actions": ("actions/list.html", "/actions/", contexts.action_list),
+    "actions-empty": ("actions/list.html", "/actions/", lambda: contexts.action_list(empty=True)),
+    "safety": ("safety/page.html", "/safety/", contexts.safety),
+    "rules": ("rules/page.html", "/rules/", contexts.rules),
+    "rules-running": (
+        "rules/page.html",
+        "/rules/",
+        lambda: contexts.rules(running=True),
+    ),
+    "login": ("registration/login.html", "/login", contexts.login),
+    "locked": ("registration/locked.html", "/login", dict),
+    "400": ("400.html", "/x", dict),
+    "403": (
+        "403.html",
+        "/x",
+        lambda: {"reason": "Viewers cannot approve plans", "admins": ["Anna Berg"]},
+    ),
+    "404": ("404.html", "/x", lambda: {"thing": "incident INC-9999"}),
+    "500": ("500.html", "/x", dict),
+}
+
+
+def render(name: str, theme: str = "dark", role: str = "") -> str:
+    """The HTML of one of PAGES."""
+    template, url, make = PAGES[name]
+    role = role or (
+        "viewer" if name.endswith("viewer") else "admin" if name == "safety" else "responder"
+    )
+    with override_settings(ROOT_URLCONF="tests.ui.urls"):
+        request = RequestFactory().get(url)
+        request.COOKIES["theme"] = theme
+        request.user = cast.ALICE
+        if url != "/x":
+            request.resolver_match = resolve(request.path)
+        context = {
+            "request": request,
+            "user": cast.ALICE,
+            "csrf_token": "preview-token",
+            "shell": cast.shell(role),
+            "messages": [],
+            **make(),
+        }
+        return engines["django"].engine.get_template(template).render(Context(context))  # type: ignore[attr-defined]

@@ -1,0 +1,48 @@
+"""The URL names the templates use, so that they render without any view."""
+
+from __future__ import annotations
+
+from django.http import HttpRequest, HttpResponse
+from django.urls import URLPattern, include, path
+
+
+def nothing(request: HttpRequest, **parts: object) -> HttpResponse:
+    """Stands for a view; only its name matters."""
+    return HttpResponse()
+
+
+def _acts(*verbs: str) -> list[URLPattern]:
+    return [path(f"<uuid:pk>/{verb}", nothing, name=verb) for verb in verbs]
+
+
+INCIDENTS = [
+    path("", nothing, name="list"),
+    path("<uuid:pk>", nothing, name="detail"),
+    *_acts("acknowledge", "assign", "comment", "ignore", "resolve", "escalate", "reopen"),
+]
+ACTIONS = [
+    path("", nothing, name="list"),
+    path("approvals", nothing, name="approvals"),
+    *_acts("approve", "reject", "run", "cancel"),
+]
+RULES = [path("", nothing, name="page"), path("replays", nothing, name="replay")]
+SAFETY = [
+    path("", nothing, name="page"),
+    path("stop", nothing, name="stop"),
+    path("breaker", nothing, name="breaker"),
+    path("<uuid:pk>/resume", nothing, name="resume"),
+]
+
+urlpatterns = [
+    path("", nothing, name="overview"),
+    path("login", nothing, name="login"),
+    path("logout", nothing, name="logout"),
+    path("incidents/", include((INCIDENTS, "incidents"))),
+    path("actions/", include((ACTIONS, "actions"))),
+    path("safety/", include((SAFETY, "safety"))),
+    path("rules/", include((RULES, "rules"))),
+    path("tenants/", include(([path("switch", nothing, name="switch")], "tenants"))),
+    path("ui/", include(([path("theme", nothing, name="theme")], "ui"))),
+    path("admin/", include(([path("", nothing, name="index")], "admin"))),
+    path("api/docs/", nothing, name="swagger"),
+]
