@@ -1,6 +1,7 @@
 """Stage `release`: a vendor is back, and what its breaker held back goes out again, a few a second.
 
-Without this, all of it would be due in the same moment and the vendor down again [S3].
+Without this, all of it would be due in the same moment and the vendor down again [S3]. Of a breaker
+that was asked to probe, as many go as there are probes.
 """
 
 from __future__ import annotations
@@ -14,26 +15,30 @@ from actions.gatekeeping import is_parked
 from actions.models import Action, ActionKind
 from actions.states import ActionStatus
 from awfdrs_site.kernel import handoff
-from safety.breaker import PASSING, spread
-from safety.breakers import look
+from safety.breaker import PASSING, probes_free, spread
+from safety.breakers import as_of
 from safety.gate import Receipt
 from safety.models import Vendor
 
 
 def release(change_ids: Sequence[UUID], now: datetime) -> Mapping[UUID, datetime]:
-    """Spread the held recoveries of the vendors that these steps closed.
+    """Spread the held recoveries of the vendors that these steps closed or half-opened.
 
     Each passes the gate once more when it is due.
 
     Locks: the held actions, skipping those that a worker has just taken.
     """
     for vendor in Vendor.objects.filter(breaker_changes__in=change_ids).distinct():
-        if look(vendor, now).state in PASSING:
-            _release(vendor, now)
+        breaker = as_of(vendor, now)
+        if breaker.state in PASSING:
+            _release(vendor, None, now)
+        elif free := probes_free(breaker, vendor.policy()):
+            _release(vendor, free, now)
     return {}
 
 
-def _release(vendor: Vendor, now: datetime) -> None:
+def _release(vendor: Vendor, most: int | None, now: datetime) -> None:
+    """Make the held recoveries of `vendor` due, those first that nothing else holds."""
     planned = Action.objects.filter(
         tenant_id=vendor.tenant_id,
         status=ActionStatus.PLANNED,
@@ -43,6 +48,7 @@ def _release(vendor: Vendor, now: datetime) -> None:
     )
     rows = planned.order_by("created_at", "pk").select_for_update(of=("self",), skip_locked=True)
     parked = [action for action in rows if is_parked(action.receipt)]
+    parked = sorted(parked, key=lambda action: _held_until(action, now))[:most]
     chances = [random.random() for _ in parked]  # noqa: S311  (jitter, not a secret)
     starts = spread(len(parked), vendor.release_per_second, chances)
     for action, seconds in zip(parked, starts, strict=True):

@@ -7,8 +7,9 @@
     disabled     a person lets everything pass; nothing is counted
 
 `open` becomes `half_open` by the clock alone: the step is computed from the instant, so it needs no
-traffic and no timer. A probe whose caller never reports back loses its lease, and another may go.
-What happened before the state began says nothing about it: late reports never move it.
+traffic and no timer. A person who does not want to wait asks for the probes at once. A probe
+whose caller never reports back loses its lease, and another may go. What happened before the state
+began says nothing about it: late reports never move it.
 """
 
 from __future__ import annotations
@@ -28,6 +29,7 @@ TRANSITIONS: dict[State, frozenset[State]] = {
     "disabled": frozenset({"closed", "open", "forced_open"}),
 }
 PASSING: frozenset[State] = frozenset({"closed", "disabled"})
+SHUT: frozenset[State] = frozenset({"open", "forced_open"})
 # Failures of these categories are ours or the customer's: the vendor answered as it should.
 NOT_THE_VENDORS = frozenset(
     {"credential_expired", "bad_data", "business_decline", "configuration", "code_defect"}
@@ -206,7 +208,7 @@ def holds(breaker: Breaker, holder: str) -> bool:
 
 
 def force(breaker: Breaker, to: State, now: datetime) -> Breaker:
-    """A person's word: trip, reset, keep open, let pass. The window and all probes are forgotten.
+    """A person's word: trip, reset, probe, keep open, let pass. Window and probes are forgotten.
 
     The state it is in already stays as it is. Raises ValueError for a step not in TRANSITIONS.
     """
@@ -217,12 +219,9 @@ def force(breaker: Breaker, to: State, now: datetime) -> Breaker:
     return Breaker(to, now)
 
 
-def trip(breaker: Breaker, now: datetime) -> Breaker:
-    return force(breaker, "open", now)
-
-
-def reset(breaker: Breaker, now: datetime) -> Breaker:
-    return force(breaker, "closed", now)
+def steps_by_hand(state: State) -> list[State]:
+    """What a person may set a breaker to that is in `state` now, in the order of TRANSITIONS."""
+    return sorted(TRANSITIONS[state], key=list(TRANSITIONS).index)
 
 
 def in_window(breaker: Breaker, policy: BreakerPolicy, now: datetime) -> Second:

@@ -20,18 +20,15 @@ from django.db.models.functions import Lower
 from awfdrs_site.kernel import audit, live, work
 from awfdrs_site.kernel.actor import MACHINE, Actor
 from awfdrs_site.kernel.problem import FieldError, invalid
-from awfdrs_site.kernel.transition import lock
+from awfdrs_site.kernel.transition import IllegalTransition, lock
 from safety import breaker as pure
 from safety.breaker import Breaker, Outcome, Permit, State
 from safety.models import BreakerChange, BreakerState, Vendor
 
 REASON_CHARS = 300
+PROBE_NOW = "Asked for probes at once."
 # A sender that makes up names fills no table: over this, only an admin adds vendors.
 MOST_VENDORS_FOUND = 200
-BY_HAND = (
-    *(BreakerState.OPEN, BreakerState.CLOSED),
-    *(BreakerState.FORCED_OPEN, BreakerState.DISABLED),
-)
 _Step = tuple[State, State, datetime, str]
 
 
@@ -59,6 +56,11 @@ def look(vendor: Vendor, now: datetime) -> Permit:
 def as_of(vendor: Vendor, now: datetime) -> Breaker:
     """The breaker of the row as it was read, at `now`."""
     return pure.as_of(vendor.breaker(), vendor.policy(), now)
+
+
+def steps_by_hand(vendor: Vendor, now: datetime) -> list[State]:
+    """What `set_by_hand` may set it to now: what buttons offer and the API lists."""
+    return pure.steps_by_hand(as_of(vendor, now).state)
 
 
 @transaction.atomic
@@ -170,7 +172,7 @@ def _write(
     actor: Actor,
     now: datetime,
 ) -> None:
-    """Save what changed of the locked row; keep the steps, and tell who waits for it to close."""
+    """Save what changed of the locked row; keep the steps, and tell who waits for the vendor."""
     if new == old:
         return
     vendor.breaker_state, vendor.breaker_changed_at = new.state, new.since
@@ -191,22 +193,26 @@ def _write(
     BreakerChange.objects.bulk_create(changes)
     if not changes:
         return
-    if new.state in pure.PASSING:
+    if new.state not in pure.SHUT:
         work.enqueue("release", vendor.tenant_id, [changes[-1].pk], now)
     live.publish(vendor.tenant_id, "safety", data={"changed": f"breaker {vendor.name}"})
 
 
 @transaction.atomic
 def set_by_hand(*, vendor: Vendor, to: str, reason: str, actor: Actor, now: datetime) -> Vendor:
-    """Trip ("open"), reset ("closed"), keep open ("forced_open") or let pass ("disabled").
+    """Trip ("open"), reset ("closed"), probe now ("half_open"), keep open ("forced_open") or let
+    pass ("disabled").
 
-    The state it is in already stays as it is, unrecorded. Audited. Raises Problem 400 without a
-    reason or for another word.
+    The state it is in already stays as it is, unrecorded. Audited. To probe needs no reason: it
+    comes to that by itself, only later. Raises Problem 400 for a missing reason or another word,
+    409 for a step that is not in the table.
     """
+    reason = reason.strip() or (PROBE_NOW if to == BreakerState.HALF_OPEN else "")
     errors = []
-    if to not in BY_HAND:
-        errors.append(FieldError("state", "invalid_choice", f"One of {', '.join(BY_HAND)}."))
-    if not reason.strip() or len(reason) > REASON_CHARS:
+    if to not in BreakerState.values:
+        detail = f"One of {', '.join(BreakerState.values)}."
+        errors.append(FieldError("state", "invalid_choice", detail))
+    if not reason or len(reason) > REASON_CHARS:
         detail = f"Say why, in at most {REASON_CHARS} characters."
         errors.append(FieldError("reason", "required", detail))
     if errors:
@@ -214,10 +220,13 @@ def set_by_hand(*, vendor: Vendor, to: str, reason: str, actor: Actor, now: date
     vendor = lock(vendor)
     old = vendor.breaker()
     between = pure.as_of(old, vendor.policy(), now)
+    legal = pure.steps_by_hand(between.state)
+    if to != between.state and to not in legal:
+        raise IllegalTransition("breaker", between.state, to, frozenset(legal))
     new = pure.force(between, cast(State, to), now)
     steps = _by_time(old, between)
     if new.state != between.state:
-        steps.append((between.state, new.state, now, reason.strip()))
+        steps.append((between.state, new.state, now, reason))
         audit.record(
             tenant_id=vendor.tenant_id,
             actor=actor,
@@ -226,7 +235,7 @@ def set_by_hand(*, vendor: Vendor, to: str, reason: str, actor: Actor, now: date
             now=now,
             before=between.state,
             after=to,
-            comment=reason.strip(),
+            comment=reason,
         )
     _write(vendor, old, new, steps, actor, now)
     return vendor

@@ -10,8 +10,8 @@ from drf_spectacular.utils import extend_schema_field
 from rest_framework import serializers
 
 from awfdrs_site.kernel.rest import Body, Instant, Text, Uuid
-from safety.breaker import Breaker, half_open_at, in_window, probes_free
-from safety.breakers import BY_HAND, as_of
+from safety.breaker import Breaker, State, half_open_at, in_window, probes_free
+from safety.breakers import as_of, steps_by_hand
 from safety.models import (
     BreakerChange,
     BreakerState,
@@ -76,7 +76,8 @@ class VendorSerializer(serializers.ModelSerializer[Vendor]):
     """A vendor with its breaker as it stands now.
 
     `half_open_at`: when an open breaker lets the first probes through. `failures` of `calls`: the
-    window's. `probes_free`: how many more calls may be made while half-open.
+    window's. `probes_free`: how many more calls may be made while half-open. `steps`: the states
+    it may be set to by hand now.
     """
 
     breaker_state = serializers.SerializerMethodField()
@@ -85,6 +86,7 @@ class VendorSerializer(serializers.ModelSerializer[Vendor]):
     calls = serializers.SerializerMethodField()
     failures = serializers.SerializerMethodField()
     probes_free = serializers.SerializerMethodField()
+    steps = serializers.SerializerMethodField()
 
     class Meta:
         model = Vendor
@@ -96,6 +98,7 @@ class VendorSerializer(serializers.ModelSerializer[Vendor]):
             "calls",
             "failures",
             "probes_free",
+            "steps",
             "calls_saved",
             "failure_threshold",
             "window_seconds",
@@ -130,6 +133,10 @@ class VendorSerializer(serializers.ModelSerializer[Vendor]):
 
     def get_probes_free(self, vendor: Vendor) -> int:
         return probes_free(_now(vendor), vendor.policy())
+
+    @extend_schema_field(serializers.ListField(child=serializers.CharField()))
+    def get_steps(self, vendor: Vendor) -> list[State]:
+        return steps_by_hand(vendor, timezone.now())
 
 
 def _now(vendor: Vendor) -> Breaker:
@@ -169,10 +176,11 @@ class PermitSerializer(serializers.Serializer[Any]):
 
 
 class BreakerBody(Body):
-    """`open` trips, `closed` resets, `forced_open` stays open, `disabled` lets everything pass."""
+    """`open` trips, `closed` resets, `half_open` probes now, `forced_open` stays open, `disabled`
+    lets everything pass. All but `half_open` need a reason."""
 
-    state = serializers.ChoiceField(choices=BY_HAND)
-    reason = Text(max_length=REASON_CHARS)
+    state = serializers.ChoiceField(choices=BreakerState.choices)
+    reason = Text(max_length=REASON_CHARS, required=False, allow_blank=True, default="")
 
 
 class WorkflowSerializer(serializers.ModelSerializer[Workflow]):

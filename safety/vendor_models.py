@@ -88,6 +88,11 @@ class Vendor(models.Model):
             models.CheckConstraint(
                 condition=Q(breaker_state__in=BreakerState.values), name="vendor_breaker_state"
             ),
+            # Without its time an open breaker would never half-open.
+            models.CheckConstraint(
+                condition=Q(breaker_state="closed") | Q(breaker_changed_at__isnull=False),
+                name="vendor_breaker_since",
+            ),
         ]
 
     def __str__(self) -> str:

@@ -116,6 +116,27 @@ def test_what_a_person_holds_open_or_lets_pass(
         assert words in checks["circuit_breaker"]["reason"]
 
 
+def test_probe_now_sends_as_many_of_the_held_as_there_are_probes(
+    planned: Planned, target: Target, vendor: Vendor
+) -> None:
+    """Long before its time, on a person's word; the others stay held, and go when it is closed."""
+    many(planned, 5)
+    in_state(vendor, BreakerState.OPEN, half_open_probes=2)
+    sending.run_due()
+    work.run_due("release", releasing.release)
+    sending.run_due()
+    assert target.calls == []
+    actor, now = Actor("person", "anna"), timezone.now()
+    breakers.set_by_hand(vendor=vendor, to="half_open", reason="", actor=actor, now=now)
+    work.run_due("release", releasing.release)
+    # The second probe starts a little after the first; let it be due.
+    soon = Action.objects.filter(due_at__lt=now + timedelta(seconds=5))
+    assert soon.update(due_at=now) == 2
+    sending.run_due()
+    assert len(target.calls) == 2
+    assert statuses() == {"verifying": 2, "planned": 3}
+
+
 def test_a_verified_probe_closes_it_and_is_counted_once(
     planned: Planned, target: Target, vendor: Vendor, workflow: Workflow
 ) -> None:

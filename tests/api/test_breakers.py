@@ -86,9 +86,15 @@ def test_people_and_programs_set_it_with_a_reason(api: Client, cast: Cast, vendo
     history = api.get(VENDOR).json()["history"]
     assert [step["after"] for step in history] == ["disabled", "forced_open", "closed", "open"]
     assert {step["why"] for step in history} == {"Vendor said so"}
-    for state, reason, field in (("half_open", "x", "state"), ("open", "", "reason")):
+    illegal = set_to(api, "half_open")
+    assert (illegal.status_code, illegal.json()["code"]) == (409, "invalid_transition")
+    assert illegal.json()["legal"] == sorted(api.get(VENDOR).json()["steps"])
+    for state, reason, field in (("ajar", "x", "state"), ("open", "", "reason")):
         refusal = set_to(api, state, reason)
         assert (refusal.status_code, refusal.json()["errors"][0]["field"]) == (400, field)
+    assert set_to(api, "open").status_code == 200
+    probed = api.post(f"{VENDOR}/breaker", {"state": "half_open"}, content_type="application/json")
+    assert (probed.status_code, probed.json()["breaker_state"]) == (200, "half_open")
     assert set_to(cast.client_as("vera"), "closed").status_code == 403
     assert set_to(cast.client_as("alice"), "closed").status_code == 200
     assert set_to(cast.api("northwind-all"), "open").status_code == 404

@@ -60,7 +60,7 @@ BREAKER_WORDS: Words = {
     ("closed", "open"): "enough failures in the window, or a person",
     ("closed", "forced_open"): _BY_HAND,
     ("closed", "disabled"): _BY_HAND,
-    ("open", "half_open"): "open_seconds have passed, by the clock alone",
+    ("open", "half_open"): "open_seconds have passed, by the clock alone, or a person",
     ("open", "closed"): _BY_HAND,
     ("open", "forced_open"): _BY_HAND,
     ("open", "disabled"): _BY_HAND,

@@ -268,11 +268,6 @@ def test_it_refuses_the_eleventh_after_ten_failures_and_lets_in_after_a_while(
         assert post() == 201
 
 
-def test_it_takes_an_open_breaker_of_unknown_age_for_open(cast: Cast) -> None:
-    _vendor(cast, breaker_state=BreakerState.OPEN)
-    assert _post(cast, _of_vendor(cast)).status_code == 503
-
-
 @pytest.mark.parametrize("state", [BreakerState.CLOSED, BreakerState.HALF_OPEN])
 def test_it_takes_events_of_any_other_vendor(cast: Cast, state: str) -> None:
     _vendor(cast, breaker_state=state, breaker_changed_at=timezone.now())

@@ -251,7 +251,12 @@ def test_it_feeds_the_latest_first(cast: Cast, alice: Client, waiting: Action) -
 def test_it_shows_the_worst_vendor_first(cast: Cast, alice: Client) -> None:
     an_event(cast.capture)
     for name, state in (("acme", "closed"), ("zeta", "open")):
-        Vendor.objects.create(tenant=cast.meridian, name=name, breaker_state=state)
+        Vendor.objects.create(
+            tenant=cast.meridian,
+            name=name,
+            breaker_state=state,
+            breaker_changed_at=timezone.now(),
+        )
     assert [vendor.name for vendor in alice.get("/").context["vendors"]] == ["zeta", "acme"]
 
 

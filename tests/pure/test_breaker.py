@@ -131,10 +131,25 @@ def test_a_person_takes_the_steps_of_the_table(state: State, to: State) -> None:
             pure.force(breaker, to, later(1))
 
 
-def test_trip_and_reset_forget_what_was_counted() -> None:
-    tripped = pure.trip(fed("f" * 9), NOW)
+def test_what_a_person_does_forgets_what_was_counted() -> None:
+    tripped = pure.force(fed("f" * 9), "open", NOW)
     assert tripped == Breaker("open", NOW)
-    assert pure.reset(tripped, later(1)) == Breaker("closed", later(1))
+    assert pure.force(tripped, "half_open", later(1)) == Breaker("half_open", later(1))
+    assert pure.force(tripped, "closed", later(1)) == Breaker("closed", later(1))
+
+
+def test_a_person_may_ask_for_probes_only_while_it_is_open() -> None:
+    assert [state for state in STATES if "half_open" in pure.steps_by_hand(state)] == ["open"]
+    assert pure.steps_by_hand("open") == ["closed", "half_open", "forced_open", "disabled"]
+
+
+def test_probes_asked_for_by_hand_end_as_those_of_the_clock_do() -> None:
+    """Whoever half-opened it: three successes close it, one failure opens it for the full time."""
+    tripped = pure.force(Breaker(), "open", NOW)
+    half = pure.force(tripped, "half_open", NOW)
+    assert fed("sss", start=half) == Breaker("closed", later(2))
+    again = fed("f", start=half)
+    assert pure.half_open_at(again, POLICY) == later(300)
 
 
 @given(st.lists(st.floats(0, 1), max_size=60), st.integers(1, 20))
@@ -226,9 +241,14 @@ class AgainstModel(RuleBasedStateMachine):
         del self.out[name]
         self.real = pure.give_back(pure.as_of(self.real, self.policy, self.now), name)
 
-    @rule(to=st.sampled_from(["open", "closed", "forced_open", "disabled"]))
+    @rule(to=st.sampled_from(STATES))
     def set_by_hand(self, to: State) -> None:
-        self.real = pure.force(pure.as_of(self.real, self.policy, self.now), to, self.now)
+        seen = pure.as_of(self.real, self.policy, self.now)
+        if to != self.state and to not in TRANSITIONS[self.state]:
+            with pytest.raises(ValueError, match=to):
+                pure.force(seen, to, self.now)
+            return
+        self.real = pure.force(seen, to, self.now)
         if to != self.state:
             self.enter(to, self.now)
 

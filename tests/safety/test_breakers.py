@@ -6,6 +6,7 @@ from datetime import datetime, timedelta
 from uuid import UUID
 
 import pytest
+from django.db import IntegrityError, transaction
 from django.utils import timezone
 
 from awfdrs_site.kernel import work
@@ -15,7 +16,7 @@ from awfdrs_site.kernel.problem import Problem
 from incidents.detection import detect
 from safety import breakers
 from safety.breakers import Call
-from safety.models import BreakerChange, Vendor
+from safety.models import BreakerChange, BreakerState, Vendor
 from safety.services import ensure_default_rules
 from tenants.models import Tenant
 from tests import processes
@@ -116,7 +117,7 @@ def test_one_batch_moves_it_all_the_way_and_tells_each_step(tenant: Tenant) -> N
 
 def test_what_says_nothing_about_the_vendor_gives_its_probe_back(tenant: Tenant) -> None:
     now = timezone.now()
-    vendor = a_vendor(tenant, breaker_state="half_open", half_open_probes=1)
+    vendor = a_vendor(tenant, breaker_state="half_open", breaker_changed_at=now, half_open_probes=1)
     assert breakers.take(vendor, "event:a", now).allowed
     assert not breakers.take(vendor, "event:b", now).allowed
     breakers.record_calls([a_call(tenant.pk, now, None, holder="event:a")], now)
@@ -171,7 +172,7 @@ def test_a_person_trips_and_resets_it_with_a_reason(tenant: Tenant) -> None:
     def by_hand(to: str, reason: str = "Vendor said so") -> Vendor:
         return breakers.set_by_hand(vendor=vendor, to=to, reason=reason, actor=ANNA, now=now)
 
-    for to, reason in (("open", " "), ("open", "x" * 301), ("half_open", "x"), ("", "x")):
+    for to, reason in (("open", " "), ("open", "x" * 301), ("half_open", "x" * 301), ("", "x")):
         with pytest.raises(Problem) as refusal:
             by_hand(to, reason)
         assert refusal.value.code == "validation_error"
@@ -185,10 +186,51 @@ def test_a_person_trips_and_resets_it_with_a_reason(tenant: Tenant) -> None:
     assert [(e.actor, e.verb, e.comment) for e in entries] == [
         ("anna", "breaker_open", "Vendor said so"), ("anna", "breaker_closed", "Vendor said so"),
     ]  # fmt: skip
+    with pytest.raises(Problem) as refusal:
+        by_hand("half_open")
+    assert refusal.value.code == "invalid_transition"
+    assert refusal.value.extra["legal"] == ["disabled", "forced_open", "open"]
     # What failed before the reset and is detected after it does not open it again.
     early = now - timedelta(seconds=1)
     breakers.record_calls([a_call(tenant.pk, early) for _ in range(20)], now)
     assert state_of(vendor) == "closed"
+
+
+def test_a_person_asks_for_probes_at_once_and_needs_no_reason(tenant: Tenant) -> None:
+    now = timezone.now()
+    vendor = a_vendor(tenant, breaker_state="open", breaker_changed_at=now)
+    probed = breakers.set_by_hand(vendor=vendor, to="half_open", reason="", actor=ANNA, now=now)
+    assert breakers.look(probed, now).state == "half_open"
+    assert steps_of(vendor) == [("open", "half_open", breakers.PROBE_NOW)]
+    entry = AuditEntry.objects.get(verb="breaker_half_open")
+    assert (entry.actor, entry.comment) == ("anna", breakers.PROBE_NOW)
+    # What it held is looked for: some of it makes the probes.
+    assert Work.objects.filter(stage="release", tenant_id=tenant.pk).count() == 1
+
+
+def test_buttons_and_refusals_go_by_the_same_table(tenant: Tenant) -> None:
+    """What `steps_by_hand` offers is taken, and what it does not offer is refused."""
+    now = timezone.now()
+    for state in BreakerState.values:
+        for to in set(BreakerState.values) - {state}:
+            vendor = a_vendor(tenant, breaker_state=state, breaker_changed_at=now)
+            offered = to in breakers.steps_by_hand(vendor, now)
+            try:
+                set_to = breakers.set_by_hand(
+                    vendor=vendor, to=to, reason="x", actor=ANNA, now=now
+                ).breaker_state
+            except Problem as refusal:
+                assert refusal.status == 409
+                set_to = state
+            assert (set_to == to) == offered
+            vendor.delete()
+
+
+def test_the_database_keeps_no_open_breaker_without_its_time(tenant: Tenant) -> None:
+    """It could never half-open, and what it holds would be put off for ever."""
+    for state in ("open", "half_open", "forced_open", "disabled"):
+        with pytest.raises(IntegrityError, match="vendor_breaker_since"), transaction.atomic():
+            a_vendor(tenant, breaker_state=state)
 
 
 def test_another_tenants_vendor_of_that_name_stays_as_it_is(tenant: Tenant) -> None:
