@@ -107,10 +107,12 @@ def judge_action(action: Action, now: datetime, vendor: Vendor | None = None) ->
 def _fact(switch: KillSwitch) -> SwitchFact:
     return SwitchFact(
         scope=switch.scope,  # type: ignore[arg-type]  # the column's CHECK allows these words only
+        id=str(switch.pk),
         blocks=switch.blocks,  # type: ignore[arg-type]
         tenant_id=str(switch.tenant_id or ""),
         workflow_id=str(switch.workflow_id or ""),
         vendor=switch.vendor,
+        action_kind=switch.action_kind,
         reason=switch.reason,
         engaged_by=switch.engaged_by,
         expires_at=switch.expires_at,

@@ -13,6 +13,7 @@ from actions.whatif_models import RunStatus, WhatIfRun
 from ai.models import Decision
 from awfdrs_site.kernel.ids import uuid7
 from incidents.models import Incident
+from safety.models import KillSwitch
 from tenants.models import Tenant
 
 __all__ = ["Action", "ActionKind", "RunStatus", "WhatIfRun"]
@@ -29,6 +30,7 @@ class Action(models.Model):
 
     Work row of the `send` stage: due at `due_at`, leased until `leased_until` by the worker that
     holds `fence` (it grows with each claim, so a worker that lost its lease writes nothing).
+    `stopped_by`: the kill switch that blocked it last, kept whatever became of it since.
     """
 
     id = models.UUIDField(primary_key=True, default=uuid7, editable=False)
@@ -43,6 +45,9 @@ class Action(models.Model):
     max_attempts = models.PositiveSmallIntegerField(default=1)
     parameters = models.JSONField(default=dict)
     receipt = models.JSONField(default=dict)
+    stopped_by = models.ForeignKey(
+        KillSwitch, on_delete=models.PROTECT, null=True, db_index=False, related_name="skipped"
+    )
     result = models.JSONField(default=dict)
     requested_by = models.CharField(max_length=150, default="automation")
     created_at = models.DateTimeField()
@@ -84,6 +89,11 @@ class Action(models.Model):
             ),
             models.Index(fields=["tenant", "status", "-id"], name="action_by_status"),
             models.Index(fields=["tenant", "-id"], name="action_by_time"),
+            models.Index(
+                fields=["stopped_by", "-id"],
+                name="action_skipped",
+                condition=Q(stopped_by__isnull=False),
+            ),
         ]
 
     def __str__(self) -> str:

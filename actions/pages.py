@@ -19,7 +19,7 @@ from awfdrs_site.kernel.sql import Percentile
 from incidents.filters import SEVERITY_RANK
 from incidents.models import FailingResource
 from incidents.trends import first_id_at
-from safety.models import AutomationPolicy, KillSwitch, SwitchBlocks, SwitchScope
+from safety.models import AutomationPolicy
 from tenants.access import Identity
 from tenants.models import Membership, Role, Tenant
 
@@ -168,26 +168,6 @@ def _views(tenant: Tenant, chosen: str) -> list[dict[str, Any]]:
         }
         for name, (label, statuses) in VIEWS.items()
     ]
-
-
-def held_count(tenant: Tenant, switches: Sequence[KillSwitch]) -> int:
-    """How many actions of the tenant these engaged switches keep from starting."""
-    covered = Q(pk__in=[])
-    for switch in switches:
-        if switch.blocks != SwitchBlocks.INGESTION:
-            covered |= _covered_by(switch)
-    unsent = [ActionStatus.WAITING, ActionStatus.PLANNED, ActionStatus.CLAIMED]
-    stopped = [{"name": "kill_switch", "verdict": "block"}]
-    held = Q(status__in=unsent) | Q(status=ActionStatus.BLOCKED, receipt__checks__contains=stopped)
-    return Action.objects.filter(covered, held, tenant=tenant).count()
-
-
-def _covered_by(switch: KillSwitch) -> Q:
-    if switch.scope == SwitchScope.WORKFLOW:
-        return Q(incident__workflow_id=switch.workflow_id)
-    if switch.scope == SwitchScope.VENDOR:
-        return Q(incident__vendor__iexact=switch.vendor)
-    return Q(pk__isnull=False)
 
 
 def admins_of(tenant: Tenant) -> list[str]:

@@ -162,6 +162,8 @@ def apply_receipt(action: Action, receipt: Receipt, now: datetime) -> str:
         "wait": ActionStatus.WAITING,
         "block": ActionStatus.BLOCKED,
     }[receipt.outcome]
+    if switch_id := receipt.stopped_by():
+        action.stopped_by_id = UUID(switch_id)
     if receipt.outcome == "defer" and receipt.until is not None:
         action.due_at = max(action.due_at, receipt.until)
     if status == ActionStatus.WAITING:

@@ -139,6 +139,7 @@ def _put_back(action: Action, status: str, words: str, now: datetime) -> None:
         actor=MACHINE,
         now=now,
         receipt=action.receipt,
+        stopped_by_id=action.stopped_by_id,
         due_at=action.due_at,
         expires_at=action.expires_at,
         leased_until=None,

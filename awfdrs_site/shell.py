@@ -11,8 +11,9 @@ from django.http import HttpRequest
 from django.utils import timezone
 
 from actions.models import Action
-from actions.pages import IN_FLIGHT, held_count
+from actions.pages import IN_FLIGHT
 from actions.states import ActionStatus
+from actions.stopping import held_count
 from incidents.models import Incident
 from incidents.pages import OPEN
 from safety.models import KillSwitch, Severity, SwitchBlocks, SwitchScope

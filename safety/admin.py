@@ -208,8 +208,8 @@ class _KillSwitchForm(TenantForm):
     class Meta:
         model = KillSwitch
         fields = (
-            "tenant", "scope", "workflow", "vendor", "blocks", "reason", "expires_at",
-            "release_reason",
+            "tenant", "scope", "workflow", "vendor", "action_kind", "blocks", "reason",
+            "expires_at", "release_reason",
         )  # fmt: skip
 
     def clean(self) -> dict[str, Any]:
@@ -247,7 +247,10 @@ class KillSwitchAdmin(TenantAdmin):
         return switch.is_engaged(timezone.now())
 
     def get_fields(self, request: HttpRequest, obj: KillSwitch | None = None) -> Any:
-        asked = ("tenant", "scope", "workflow", "vendor", "blocks", "reason", "expires_at")
+        asked = (
+            "tenant", "scope", "workflow", "vendor", "action_kind", "blocks", "reason",
+            "expires_at",
+        )  # fmt: skip
         if obj is None:
             return asked
         return (*asked, "engaged_at", "engaged_by", "released_at", "released_by", "release_reason")
@@ -277,6 +280,7 @@ class KillSwitchAdmin(TenantAdmin):
             scope=obj.scope,
             workflow=obj.workflow,
             vendor=obj.vendor,
+            action_kind=obj.action_kind,
             blocks=obj.blocks,
             reason=obj.reason,
             expires_at=obj.expires_at,

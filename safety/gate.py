@@ -28,7 +28,7 @@ import msgspec
 Verdict = Literal["pass", "wait", "defer", "block"]
 Outcome = Literal["run", "wait", "defer", "block"]
 ActionKind = Literal["retry", "escalate", "none"]
-Scope = Literal["global", "tenant", "workflow", "vendor"]
+Scope = Literal["global", "tenant", "workflow", "vendor", "action"]
 Blocks = Literal["automation", "ingestion", "both"]
 BreakerState = Literal["closed", "open", "half_open", "forced_open", "disabled", "unreadable"]
 Numbers = dict[str, float | int | str | None]
@@ -45,10 +45,12 @@ class SwitchFact:
     """A kill switch that was not released. Ids as text; "" where the scope needs none."""
 
     scope: Scope
+    id: str = ""
     blocks: Blocks = "automation"
     tenant_id: str = ""
     workflow_id: str = ""
     vendor: str = ""
+    action_kind: str = ""
     reason: str = ""
     engaged_by: str = ""
     expires_at: datetime | None = None
@@ -124,6 +126,13 @@ class Receipt:
         """The checks with the outcome's verdict; none when it may run."""
         return tuple(check for check in self.checks if check.verdict == self.outcome)
 
+    def stopped_by(self) -> str:
+        """Id of the kill switch that decided; "" if none did."""
+        for check in self.checks:
+            if check.name == "kill_switch" and check.verdict == "block":
+                return str(check.numbers.get("switch") or "")
+        return ""
+
     def needs_person(self) -> bool:
         """Whether a person is asked, now or after what defers it."""
         return any(check.verdict == "wait" for check in self.checks)
@@ -152,6 +161,8 @@ def covers(switch: SwitchFact, facts: GateFacts) -> bool:
         return switch.workflow_id == facts.workflow_id
     if switch.scope == "vendor" and switch.vendor:
         return switch.vendor.casefold() == facts.vendor.casefold()
+    if switch.scope == "action" and switch.action_kind:
+        return switch.action_kind == facts.action_kind
     return True
 
 
@@ -167,10 +178,11 @@ def _kill_switch(facts: GateFacts) -> Check:
     by = f" by {first.engaged_by}" if first.engaged_by else ""
     why = f": {first.reason}" if first.reason else ""
     reason = f"Stopped for {_target(first, facts)}{by}{more}{why}."
-    return Check("kill_switch", "block", reason.replace("..", "."), {"engaged": len(engaged)})
+    numbers: Numbers = {"engaged": len(engaged), "switch": first.id}
+    return Check("kill_switch", "block", reason.replace("..", "."), numbers)
 
 
-_SCOPES: tuple[Scope, ...] = ("global", "tenant", "workflow", "vendor")
+_SCOPES: tuple[Scope, ...] = ("global", "tenant", "workflow", "vendor", "action")
 
 
 def _target(switch: SwitchFact, facts: GateFacts) -> str:
@@ -179,6 +191,7 @@ def _target(switch: SwitchFact, facts: GateFacts) -> str:
         "tenant": "the tenant",
         "workflow": f"workflow {facts.workflow}",
         "vendor": f"vendor {switch.vendor or facts.vendor}",
+        "action": f"every {switch.action_kind or facts.action_kind}",
     }[switch.scope]
 
 

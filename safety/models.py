@@ -191,6 +191,13 @@ class SwitchScope(models.TextChoices):
     TENANT = "tenant", "Tenant"
     WORKFLOW = "workflow", "Workflow"
     VENDOR = "vendor", "Vendor"
+    ACTION = "action", "Action type"
+
+
+class SwitchedKind(models.TextChoices):
+    """Kinds of action that can be stopped; calling a person is none of them."""
+
+    RETRY = "retry", "Retries"
 
 
 class SwitchBlocks(models.TextChoices):
@@ -207,6 +214,7 @@ class KillSwitch(models.Model):
     tenant = models.ForeignKey(Tenant, on_delete=models.CASCADE, null=True, blank=True)
     workflow = models.ForeignKey(Workflow, on_delete=models.CASCADE, null=True, blank=True)
     vendor = models.CharField(max_length=100, blank=True)
+    action_kind = models.CharField(max_length=10, choices=SwitchedKind, blank=True)
     blocks = models.CharField(max_length=10, choices=SwitchBlocks, default=SwitchBlocks.AUTOMATION)
     reason = models.CharField(max_length=300, blank=True)
     engaged_at = models.DateTimeField()
@@ -223,10 +231,15 @@ class KillSwitch(models.Model):
             models.CheckConstraint(
                 name="kill_switch_target",
                 condition=(
-                    Q(scope="global", tenant=None, workflow=None, vendor="")
-                    | Q(scope="tenant", tenant__isnull=False, workflow=None, vendor="")
-                    | Q(scope="workflow", tenant__isnull=False, workflow__isnull=False, vendor="")
-                    | (Q(scope="vendor", tenant__isnull=False, workflow=None) & ~Q(vendor=""))
+                    Q(scope="global", tenant=None, workflow=None, vendor="", action_kind="")
+                    | Q(tenant__isnull=False)
+                    & (
+                        Q(scope="tenant", workflow=None, vendor="", action_kind="")
+                        | Q(scope="workflow", workflow__isnull=False, vendor="", action_kind="")
+                        | Q(scope="vendor", workflow=None, action_kind="") & ~Q(vendor="")
+                        | Q(scope="action", workflow=None, vendor="", blocks="automation")
+                        & Q(action_kind__in=["retry"])
+                    )
                 ),
             ),
             models.CheckConstraint(
@@ -244,14 +257,16 @@ class KillSwitch(models.Model):
         return f"stop {self.target()}"
 
     def target(self) -> str:
-        """What it stops, in words: `everything`, `workflow payments.capture`, `vendor stripe`."""
+        """What it stops, in words: `everything`, `workflow payments.capture`, `all retries`."""
         if self.scope == SwitchScope.GLOBAL:
             return "everything"
         if self.scope == SwitchScope.TENANT:
             return f"all of {self.tenant}"
         if self.scope == SwitchScope.WORKFLOW:
             return f"workflow {self.workflow}"
-        return f"vendor {self.vendor}"
+        if self.scope == SwitchScope.VENDOR:
+            return f"vendor {self.vendor}"
+        return f"all {self.get_action_kind_display().lower()}"
 
     def is_engaged(self, now: datetime) -> bool:
         return self.released_at is None and (self.expires_at is None or now < self.expires_at)

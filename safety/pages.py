@@ -11,7 +11,7 @@ from django.utils import timezone
 
 from safety.breaker import in_window
 from safety.breakers import as_of
-from safety.models import BreakerChange, BreakerState, KillSwitch, SwitchScope, Vendor
+from safety.models import BreakerChange, BreakerState, KillSwitch, SwitchedKind, SwitchScope, Vendor
 from safety.selectors import engaged_switches
 from tenants.access import OPERATE, Identity
 from tenants.models import Scope, Tenant, Workflow
@@ -55,6 +55,10 @@ def safety_page(identity: Identity, now: datetime) -> dict[str, Any]:
         levers.row(SwitchScope.TENANT, str(tenant.pk), tenant.name, reach),
         *levers.of_workflows(workflows),
         *levers.of_vendors(vendors),
+        *(
+            levers.row(SwitchScope.ACTION, k, k.label, "People are still called")
+            for k in SwitchedKind
+        ),
     ]
     return {
         "switches": rows,
@@ -118,6 +122,7 @@ _SCOPE_NAMES = {
     SwitchScope.TENANT: "Tenant",
     SwitchScope.WORKFLOW: "Workflow",
     SwitchScope.VENDOR: "Vendor",
+    SwitchScope.ACTION: "Action type",
 }
 
 
@@ -127,6 +132,7 @@ def _key(switch: KillSwitch) -> tuple[str, str]:
         SwitchScope.TENANT: str(switch.tenant_id),
         SwitchScope.WORKFLOW: str(switch.workflow_id),
         SwitchScope.VENDOR: switch.vendor.casefold(),
+        SwitchScope.ACTION: switch.action_kind,
     }[SwitchScope(switch.scope)]
     return switch.scope, target
 

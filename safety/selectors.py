@@ -10,7 +10,14 @@ from django.db.models import Q
 
 from awfdrs_site.kernel.problem import not_found
 from safety import rule_rows
-from safety.models import AutomationPolicy, BreakerChange, EventKind, KillSwitch, Vendor
+from safety.models import (
+    AutomationPolicy,
+    BreakerChange,
+    EventKind,
+    KillSwitch,
+    SwitchScope,
+    Vendor,
+)
 from safety.rule_types import Ruleset, kind_of
 from safety.switches import switch_stopping
 from tenants.models import Tenant
@@ -77,8 +84,8 @@ def engaged_switches(tenant: Tenant | UUID, now: datetime) -> list[KillSwitch]:
         Q(expires_at=None) | Q(expires_at__gt=now),
         released_at=None,
     ).select_related("workflow", "tenant")
-    order = {"global": 0, "tenant": 1, "workflow": 2, "vendor": 3}
-    return sorted(rows, key=lambda switch: (order[switch.scope], switch.engaged_at))
+    widest = SwitchScope.values  # declared in this order
+    return sorted(rows, key=lambda switch: (widest.index(switch.scope), switch.engaged_at))
 
 
 def get_switch_for(tenant: Tenant, pk: UUID | str) -> KillSwitch:

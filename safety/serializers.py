@@ -17,6 +17,7 @@ from safety.models import (
     BreakerState,
     KillSwitch,
     SwitchBlocks,
+    SwitchedKind,
     SwitchScope,
     Vendor,
 )
@@ -40,6 +41,7 @@ class KillSwitchSerializer(serializers.ModelSerializer[KillSwitch]):
             "scope",
             "workflow",
             "vendor",
+            "action_kind",
             "target",
             "blocks",
             "engaged",
@@ -58,11 +60,12 @@ class KillSwitchSerializer(serializers.ModelSerializer[KillSwitch]):
 
 
 class EngageBody(Body):
-    """`workflow_id` goes with scope `workflow`, `vendor` with scope `vendor`."""
+    """What to stop: scope `workflow` needs `workflow_id`, `vendor` its name, `action` its kind."""
 
     scope = serializers.ChoiceField(choices=SwitchScope.choices)
     workflow_id = Uuid(required=False)
     vendor = Text(required=False, max_length=VENDOR_CHARS)
+    action_kind = serializers.ChoiceField(choices=SwitchedKind.choices, required=False)
     blocks = serializers.ChoiceField(choices=SwitchBlocks.choices, default=SwitchBlocks.AUTOMATION)
     reason = Text(required=False, allow_blank=True, max_length=REASON_CHARS)
     expires_at = Instant(required=False, allow_null=True)
@@ -203,6 +206,6 @@ class WorkflowSerializer(serializers.ModelSerializer[Workflow]):
 
 
 def _stops(switch: KillSwitch, workflow: Workflow) -> bool:
-    if switch.scope in (SwitchScope.GLOBAL, SwitchScope.TENANT):
+    if switch.scope in (SwitchScope.GLOBAL, SwitchScope.TENANT, SwitchScope.ACTION):
         return True
     return switch.workflow_id == workflow.pk

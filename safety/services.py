@@ -17,7 +17,7 @@ from awfdrs_site.kernel.actor import MACHINE, Actor
 from awfdrs_site.kernel.problem import FieldError, invalid
 from awfdrs_site.kernel.transition import IllegalTransition, lock
 from safety import rule_files, rule_history, rule_rows, selectors
-from safety.models import EventTypeRule, KillSwitch, SwitchBlocks, SwitchScope
+from safety.models import EventTypeRule, KillSwitch, SwitchBlocks, SwitchedKind, SwitchScope
 from safety.rule_types import Ruleset
 from safety.switches import lock_switches_exclusive
 from tenants.models import Tenant, Workflow
@@ -33,6 +33,7 @@ def engage_switch(
     scope: str,
     workflow: Workflow | None = None,
     vendor: str = "",
+    action_kind: str = "",
     blocks: str = SwitchBlocks.AUTOMATION,
     reason: str = "",
     expires_at: datetime | None = None,
@@ -51,6 +52,7 @@ def engage_switch(
         tenant=tenant,
         workflow=workflow,
         vendor=vendor.strip(),
+        action_kind=action_kind,
         blocks=blocks,
         reason=reason.strip(),
         engaged_at=now,
@@ -65,6 +67,7 @@ def engage_switch(
         tenant=tenant,
         workflow=workflow,
         vendor__iexact=switch.vendor,
+        action_kind=action_kind,
         released_at=None,
     )
     # Locked: one that is being released at this moment must not be taken for a stop.
@@ -108,9 +111,16 @@ def _not_engaged(switch: KillSwitch) -> IllegalTransition:
 def check_engagement(switch: KillSwitch, now: datetime) -> None:
     errors = _target_errors(switch)
     if switch.scope not in SwitchScope.values:
-        errors = [FieldError("scope", "invalid_choice", "global, tenant, workflow or vendor.")]
+        errors = [
+            FieldError("scope", "invalid_choice", f"One of: {', '.join(SwitchScope.values)}.")
+        ]
     if switch.blocks not in SwitchBlocks.values:
         errors.append(FieldError("blocks", "invalid_choice", "automation, ingestion or both."))
+    if switch.scope == SwitchScope.ACTION and switch.blocks != SwitchBlocks.AUTOMATION:
+        errors.append(FieldError("blocks", "unexpected", "An action type is automation alone."))
+    if switch.action_kind and switch.action_kind not in SwitchedKind.values:
+        kinds = ", ".join(SwitchedKind.values)
+        errors.append(FieldError("action_kind", "invalid_choice", f"One of: {kinds}."))
     if len(switch.vendor) > VENDOR_CHARS:
         errors.append(FieldError("vendor", "max_length", f"At most {VENDOR_CHARS} characters."))
     if len(switch.reason) > REASON_CHARS:
@@ -128,13 +138,14 @@ def _target_errors(switch: KillSwitch) -> list[FieldError]:
         "tenant": (scope != SwitchScope.GLOBAL, switch.tenant_id is not None),
         "workflow": (scope == SwitchScope.WORKFLOW, switch.workflow_id is not None),
         "vendor": (scope == SwitchScope.VENDOR, bool(switch.vendor)),
+        "action_kind": (scope == SwitchScope.ACTION, bool(switch.action_kind)),
     }
     errors = []
     for name, (needed, given) in parts.items():
         if needed and not given:
-            errors.append(FieldError(name, "required", f"A {scope} switch needs a {name}."))
+            errors.append(FieldError(name, "required", f"A switch of scope {scope} needs it."))
         elif given and not needed:
-            errors.append(FieldError(name, "unexpected", f"A {scope} switch has no {name}."))
+            errors.append(FieldError(name, "unexpected", f"A switch of scope {scope} has none."))
     if switch.workflow and switch.workflow.tenant_id != switch.tenant_id and not errors:
         errors.append(FieldError("workflow", "not_found", "No such workflow."))
     return errors

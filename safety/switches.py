@@ -51,7 +51,8 @@ def switch_stopping(
 ) -> KillSwitch | None:
     """The first of the tenant's engaged `switches` that stops `what` for this target, or None.
 
-    Global and tenant switches stop everything; a workflow's or vendor's only its own.
+    Global and tenant switches stop everything; a workflow's or vendor's only its own. One of an
+    action type stops nothing that comes in.
     """
     for switch in switches:
         if switch.blocks in (what, SwitchBlocks.BOTH) and _covers(switch, workflow_id, vendor):
@@ -64,4 +65,4 @@ def _covers(switch: KillSwitch, workflow_id: UUID | None, vendor: str) -> bool:
         return switch.workflow_id == workflow_id
     if switch.scope == SwitchScope.VENDOR:
         return bool(vendor) and switch.vendor.casefold() == vendor.casefold()
-    return True
+    return switch.scope != SwitchScope.ACTION

@@ -43,6 +43,7 @@ def stop(request: PageRequest) -> HttpResponse:
             tenant=lever.tenant,
             workflow=lever.workflow,
             vendor=lever.vendor,
+            action_kind=lever.action_kind,
             reason=posted(request, "reason", REASON_CHARS),
             expires_at=_expiry(request.POST.get("minutes", ""), now),
             actor=identity.actor,
@@ -66,6 +67,8 @@ def _lever(request: PageRequest, identity: Identity) -> KillSwitch:
         lever.workflow = _workflow(identity, target)
     elif scope == SwitchScope.VENDOR:
         lever.vendor = target.replace("\x00", "")
+    elif scope == SwitchScope.ACTION:
+        lever.action_kind = target
     return lever
 
 

@@ -344,10 +344,10 @@ def test_it_says_what_is_stopped(cast: Cast, alice: Client) -> None:
 def test_it_counts_only_what_a_stop_covers(
     cast: Cast, alice: Client, decided: Callable[..., Action], waiting: Action
 ) -> None:
-    """Of two waiting actions the workflow's switch holds one; one blocked by it is held too."""
+    """Of two unsent retries the workflow's switch holds one; one blocked by it is held too."""
     other = decided(cast.contacts, error_code="crm_down", message="No")
-    Action.objects.filter(pk=other.pk).update(status="planned")
-    engage_switch(
+    Action.objects.filter(pk=other.pk).update(status="planned", kind="retry")
+    switch = engage_switch(
         tenant=cast.meridian,
         scope="workflow",
         workflow=cast.contacts,
@@ -357,8 +357,7 @@ def test_it_counts_only_what_a_stop_covers(
     assert alice.get("/incidents/").context["shell"].held == 1
     Action.objects.filter(pk=other.pk).update(status="blocked")
     assert alice.get("/incidents/").context["shell"].held == 0
-    receipt = {"checks": [{"name": "kill_switch", "verdict": "block", "reason": "x"}]}
-    Action.objects.filter(pk=other.pk).update(receipt=receipt)
+    Action.objects.filter(pk=other.pk).update(stopped_by=switch)
     assert alice.get("/incidents/").context["shell"].held == 1
 
 

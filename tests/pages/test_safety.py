@@ -48,6 +48,7 @@ def test_it_stops_each_thing_by_one_form_without_a_question(cast: Cast, alice: C
         ("workflow", str(cast.capture.pk)): "workflow payments.capture",
         ("workflow", str(cast.contacts.pk)): "workflow crm.contact-sync",
         ("vendor", "stripe"): "vendor stripe",
+        ("action", "retry"): "all retries",
     }
     assert set(forms) == set(wanted)
     for key, words in wanted.items():
@@ -161,6 +162,7 @@ def test_it_shows_each_levers_state(cast: Cast, alice: Client) -> None:
         ("workflow", "crm.contact-sync", False),
         ("vendor", "Acme", True),
         ("vendor", "stripe", False),
+        ("action", "Retries", False),
     ]
 
 

@@ -49,7 +49,8 @@ def test_it_runs_when_every_check_passes() -> None:
 
 
 STOP_ALL = SwitchFact("global", reason="Payout storm.", engaged_by="anna")
-STOP_VENDOR = SwitchFact("vendor", tenant_id="t1", vendor="Stripe")
+STOP_VENDOR = SwitchFact("vendor", "k1", tenant_id="t1", vendor="Stripe")
+STOP_RETRIES = SwitchFact("action", "k2", tenant_id="t1", action_kind="retry")
 
 TABLE: list[tuple[str, dict[str, Any], Verdict, str]] = [
     ("kill_switch", {"switches": (STOP_ALL,)}, "block",
@@ -57,6 +58,7 @@ TABLE: list[tuple[str, dict[str, Any], Verdict, str]] = [
     ("kill_switch", {"switches": (STOP_VENDOR, STOP_ALL)}, "block",
      "Stopped for everything by anna and 1 more: Payout storm."),
     ("kill_switch", {"switches": (STOP_VENDOR,)}, "block", "Stopped for vendor Stripe."),
+    ("kill_switch", {"switches": (STOP_RETRIES,)}, "block", "Stopped for every retry."),
     ("kill_switch", {"switches_readable": False}, "block",
      "The kill switches could not be read, so they count as engaged."),
     ("kill_switch", {}, "pass", "None covers this step."),
@@ -132,9 +134,13 @@ COVERS = [
     (SwitchFact("workflow", tenant_id="t2", workflow_id="w1"), False),
     (SwitchFact("vendor", tenant_id="t1", vendor="STRIPE"), True),
     (SwitchFact("vendor", tenant_id="t1", vendor="adyen"), False),
+    (SwitchFact("action", tenant_id="t1", action_kind="retry"), True),
+    (SwitchFact("action", tenant_id="t2", action_kind="retry"), False),
+    (SwitchFact("action", tenant_id="t1", action_kind="restart"), False),
     # Without its target a switch stops everything: a stop must never be lost.
     (SwitchFact("vendor", tenant_id="t1"), True),
     (SwitchFact("workflow", tenant_id="t1"), True),
+    (SwitchFact("action", tenant_id="t1"), True),
     (SwitchFact("global", blocks="both"), True),
     (SwitchFact("global", blocks="ingestion"), False),
     (SwitchFact("global", expires_at=NOW), False),
@@ -145,6 +151,15 @@ COVERS = [
 @pytest.mark.parametrize(("switch", "covered"), COVERS, ids=range(len(COVERS)))
 def test_it_knows_what_a_switch_covers(switch: SwitchFact, covered: bool) -> None:
     assert covers(switch, GOOD) is covered
+
+
+def test_its_receipt_names_the_switch_that_decided() -> None:
+    """The widest that covers the step; nobody where none does."""
+    assert judge(facts(switches=(STOP_RETRIES, STOP_VENDOR))).stopped_by() == "k1"
+    assert judge(facts(switches=(STOP_RETRIES,), attempt=9)).stopped_by() == "k2"
+    assert judge(facts(attempt=9)).stopped_by() == ""
+    assert judge(facts(switches=(STOP_RETRIES,), action_kind="escalate")).stopped_by() == ""
+    assert judge(facts(switches_readable=False)).stopped_by() == ""
 
 
 def test_it_lets_no_approval_open_a_kill_switch() -> None:

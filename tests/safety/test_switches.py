@@ -81,6 +81,11 @@ def test_it_reaches_only_its_tenant_unless_it_is_global(tenant: Tenant) -> None:
         ({"scope": "tenant", "expires_at": NOW - HOUR}, "expires_at", "past"),
         ({"scope": "tenant", "reason": "x" * 301}, "reason", "max_length"),
         ({"scope": "vendor", "vendor": "x" * 101}, "vendor", "max_length"),
+        ({"scope": "action"}, "action_kind", "required"),
+        ({"scope": "action", "action_kind": "escalate"}, "action_kind", "invalid_choice"),
+        ({"scope": "action", "action_kind": "retry", "blocks": "both"}, "blocks", "unexpected"),
+        ({"scope": "action", "action_kind": "retry", "vendor": "x"}, "vendor", "unexpected"),
+        ({"scope": "tenant", "action_kind": "retry"}, "action_kind", "unexpected"),
     ],
 )
 def test_it_refuses_a_target_that_does_not_fit(
