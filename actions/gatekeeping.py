@@ -12,7 +12,7 @@ from datetime import datetime, timedelta
 from typing import Any, cast
 from uuid import UUID
 
-from django.db.models import Q
+from django.db.models import Q, QuerySet
 
 from actions.models import Action, ActionKind
 from awfdrs_site.kernel.transition import lock
@@ -131,9 +131,14 @@ def _breaker(action: Action, vendor: Vendor | None, now: datetime) -> dict[str, 
 
 
 def automated_last_hour(tenant_id: UUID, now: datetime) -> int:
-    """Retries of the tenant sent in the last hour that no person asked for or approved."""
-    sent = Action.objects.filter(tenant_id=tenant_id, sent_at__gt=now - timedelta(hours=1))
-    return sent.filter(kind=ActionKind.RETRY, decided_by_name="").count()
+    """How many retries the tenant had in the last hour by automation alone."""
+    return automated_since(tenant_id, now - timedelta(hours=1)).count()
+
+
+def automated_since(tenant_id: UUID, since: datetime) -> QuerySet[Action]:
+    """Retries of the tenant sent after `since` that no person asked for or approved."""
+    sent = Action.objects.filter(tenant_id=tenant_id, sent_at__gt=since)
+    return sent.filter(kind=ActionKind.RETRY, decided_by_name="")
 
 
 def last_other_recovery(action: Action, policy: AutomationPolicy, now: datetime) -> datetime | None:

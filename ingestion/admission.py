@@ -15,6 +15,7 @@ from ingestion.schema import Draft
 from safety import breakers, limiter
 from safety.models import EventKind, KillSwitch, OnOpen, Vendor
 from safety.selectors import event_kind, ingestion_switch, vendor_for
+from safety.window import Use
 from tenants.access import Identity
 from tenants.models import Workflow
 
@@ -25,7 +26,10 @@ def probe_of(idempotency_key: str) -> str:
 
 
 class Admission:
-    """The checks for the events of one request; each look-up is made once, however many ask."""
+    """The checks for the events of one request; each look-up is made once, however many ask.
+
+    `use`: how much of the tighter limit is used, as the last event found it.
+    """
 
     def __init__(self, identity: Identity, drafts: Iterable[Draft], now: datetime) -> None:
         self.tenant, self.now = identity.tenant, now
@@ -35,6 +39,7 @@ class Admission:
         self.workflow_ids = set(rows.values_list("pk", flat=True))
         self._switches: dict[tuple[UUID, str], KillSwitch | None] = {}
         self._vendors: dict[str, Vendor | None] = {}
+        self.use: Use | None = None
         self._saved: Counter[int] = Counter()
 
     def refuse(self, draft: Draft) -> Problem | None:
@@ -81,17 +86,17 @@ class Admission:
         )
 
     def _rate(self, draft: Draft) -> Problem | None:
-        """The tenant's limit first. What the vendor's refuses still counts as the tenant's."""
-        refusal = limiter.take("tenant", str(self.tenant.pk), self.tenant.events_per_minute)
-        who = "tenant"
+        """The tenant's limit and the vendor's; what one refuses counts against neither."""
         vendor = self._vendor(draft)
-        if refusal is None and vendor is not None:
-            refusal = limiter.take("vendor", str(vendor.pk), vendor.requests_per_minute)
-            who = f"vendor {echo(vendor.name)}"
-        if refusal is None:
+        limits = [limiter.events_of(self.tenant)]
+        if vendor is not None:
+            limits.append(limiter.events_naming(vendor))
+        answer = limiter.take(*limits)
+        self.use = answer.tightest
+        if answer.over is None:
             return None
-        detail = f"Over {refusal.limit} events a minute of this {who}."
-        return Problem(429, "rate_limited", detail, headers=refusal.headers())
+        who = f"vendor {echo(vendor.name)}" if vendor and answer.over else "tenant"
+        return limiter.refusal(answer, f"events a minute of this {who}")
 
     def _breaker(self, draft: Draft) -> Problem | None:
         """A success always comes in: it is how a recovery is verified and a breaker closes."""

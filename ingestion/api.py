@@ -68,6 +68,8 @@ class EventList(TenantList):
         )
         event = verdict.accepted()
         headers = {"Location": f"/api/v1/events/{event.pk}"}
+        if verdict.use is not None:
+            headers |= verdict.use.headers()
         return Response(AcceptedSerializer(event).data, status=201, headers=headers)
 
 

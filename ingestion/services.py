@@ -17,6 +17,7 @@ from ingestion.models import Event
 from ingestion.schema import Draft, validate
 from safety.models import EventKind
 from safety.selectors import event_kind
+from safety.window import Use
 from tenants.access import Identity
 
 # Nothing to detect in an informational event: it is stored, and no stage looks at it.
@@ -25,10 +26,14 @@ DETECTED_KINDS = frozenset({EventKind.FAILURE, EventKind.SUCCESS, EventKind.CHAN
 
 @dataclass(frozen=True)
 class Verdict:
-    """What became of one document: the stored event, or the problem it was refused with."""
+    """What became of one document: the stored event, or the problem it was refused with.
+
+    `use`: of a stored event, what its tenant or vendor has used of the tighter rate limit.
+    """
 
     event: Event | None
     problem: Problem | None = None
+    use: Use | None = None
 
     def accepted(self) -> Event:
         """The stored event; raises the problem where there is none."""
@@ -54,7 +59,8 @@ def ingest(*, identity: Identity, documents: Sequence[Any], now: datetime) -> li
     admission.count_saved()
     events = {i: _event(draft, now) for i, draft in drafts.items() if i not in verdicts}
     stored = _store(identity, list(events.values()), now)
-    verdicts |= {i: Verdict(event) for i, event in events.items() if event.pk in stored}
+    accepted = {i: event for i, event in events.items() if event.pk in stored}
+    verdicts |= {i: Verdict(event, use=admission.use) for i, event in accepted.items()}
     # What lost to another request meanwhile, or to the same key earlier in this batch.
     verdicts |= _known(identity, {i: drafts[i] for i in events if i not in verdicts})
     return [verdicts.get(index) or Verdict(None, _in_the_way()) for index in range(len(documents))]

@@ -180,10 +180,9 @@ class VendorPermit(TenantView):
         vendor, now = get_vendor_for(self.tenant, name), timezone.now()
         if not (permit := breakers.look(vendor, now)).allowed:
             raise _refused(vendor, permit)
-        over = limiter.take("permit", str(vendor.pk), vendor.requests_per_minute)
-        if over is not None:
-            detail = f"Over {over.limit} calls a minute of this vendor."
-            raise Problem(429, "rate_limited", detail, headers=over.headers())
+        answer = limiter.take(limiter.calls_of(vendor))
+        if answer.over is not None:
+            raise limiter.refusal(answer, "calls a minute of this vendor")
         permit = breakers.take(vendor, f"permit:{uuid4()}", now)
         if not permit.allowed:
             raise _refused(vendor, permit)

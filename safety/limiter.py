@@ -1,86 +1,98 @@
-"""Rate limits that hold across all processes: a moving window in Redis [S4 P11].
+"""The limits of tenants and vendors, held across all processes, and what holds without Redis [S4].
 
-In any 60 seconds at most the limit passes (`limits`' moving window keeps the time of every hit).
 Where Redis is down or hangs, ingestion goes on under a small cap of this process alone, and Redis
 is asked again only after a pause: a dead Redis costs one request half a second, not every one.
+Actions have no such cap: what cannot be counted is not sent (see actions/gatekeeping).
 """
 
 from __future__ import annotations
 
 import threading
 import time
-from dataclasses import dataclass
+from dataclasses import replace
 from functools import cache
 
 import structlog
-from limits import RateLimitItemPerMinute
-from limits.storage import MemoryStorage, RedisStorage
-from limits.strategies import MovingWindowRateLimiter
 from redis import RedisError
 
+from awfdrs_site.kernel.problem import Problem
 from awfdrs_site.kernel.redis_client import redis_client
+from safety.models import Vendor
+from safety.window import Answer, Limit, LocalWindow, SharedWindow
+from tenants.models import Tenant
 
 log = structlog.get_logger(__name__)
 
-WINDOW_SECONDS = 60
 # The share of a limit that one process lets through while it cannot count with the others.
 LOCAL_SHARE = 4
 PAUSE_SECONDS = 5.0
 
 
-@dataclass(frozen=True)
-class Refusal:
-    """Over the limit: it frees up in `reset_seconds` at the latest, some of it maybe sooner."""
-
-    limit: int
-    remaining: int
-    reset_seconds: int
-
-    def headers(self) -> dict[str, str]:
-        return {
-            "Retry-After": str(self.reset_seconds),
-            "RateLimit-Limit": str(self.limit),
-            "RateLimit-Remaining": str(self.remaining),
-            "RateLimit-Reset": str(self.reset_seconds),
-        }
+def events_of(tenant: Tenant) -> Limit:
+    """The events a tenant may post."""
+    return Limit(f"tenant:{tenant.pk}", tenant.events_per_minute)
 
 
-def take(kind: str, name: str, per_minute: int) -> Refusal | None:
-    """Count one hit of `name` (a tenant, a vendor); None if it is within `per_minute`.
+def events_naming(vendor: Vendor) -> Limit:
+    """The events a tenant may post about a vendor."""
+    return Limit(f"vendor:{vendor.pk}", vendor.requests_per_minute)
 
-    A refused hit is not counted. Never raises for Redis: then the local cap decides.
+
+def calls_of(vendor: Vendor) -> Limit:
+    """The calls that may be made to a vendor: our recoveries, and what asks for a permit."""
+    return Limit(f"calls:{vendor.pk}", vendor.requests_per_minute)
+
+
+def take(*limits: Limit) -> Answer:
+    """Count one hit against all of `limits`, or against none if one of them is used up.
+
+    Never raises for Redis: then a share of each limit holds, counted in this process.
     """
-    if _link.may_ask():
-        try:
-            refusal = _hit(_shared(), kind, name, per_minute)
-        except RedisError as error:
-            _link.failed(error)
-        else:
-            _link.worked()
-            return refusal
-    return _hit(_local(), kind, name, max(1, per_minute // LOCAL_SHARE) if per_minute else 0)
+    return ask_shared(*limits, counts=True) or _ask_local(*limits, counts=True)
 
 
-def _hit(limiter: MovingWindowRateLimiter, kind: str, name: str, per_minute: int) -> Refusal | None:
-    if per_minute == 0:
-        return Refusal(0, 0, WINDOW_SECONDS)
-    item = RateLimitItemPerMinute(per_minute, namespace="awfdrs")
-    if limiter.hit(item, kind, name):
+def look(*limits: Limit) -> Answer:
+    """How much of each is used, counted as `take` would count now."""
+    return ask_shared(*limits, counts=False) or _ask_local(*limits, counts=False)
+
+
+def refusal(answer: Answer, what: str) -> Problem:
+    """The 429 of an answer that is over; `what` names the limit: `events a minute of …`."""
+    use = answer.tightest
+    headers = {"Retry-After": str(use.reset_seconds), **use.headers()}
+    return Problem(429, "rate_limited", f"Over {use.limit} {what}.", headers=headers)
+
+
+def ask_shared(*limits: Limit, counts: bool) -> Answer | None:
+    """As `take` or `look`, but only as counted by all processes: None while Redis is away."""
+    if not _link.may_ask():
         return None
-    stats = limiter.get_window_stats(item, kind, name)
-    reset = max(1, min(WINDOW_SECONDS, int(stats.reset_time - time.time()) + 1))
-    return Refusal(per_minute, max(0, stats.remaining), reset)
+    try:
+        answer = _shared().ask(limits, counts=counts)
+    except RedisError as error:
+        _link.failed(error)
+        return None
+    _link.worked()
+    return answer
+
+
+def _ask_local(*limits: Limit, counts: bool) -> Answer:
+    shares = [replace(limit, most=_share(limit.most)) for limit in limits]
+    return _local().ask(shares, counts=counts)
+
+
+def _share(most: int) -> int:
+    return max(1, most // LOCAL_SHARE) if most else 0
 
 
 @cache
-def _shared() -> MovingWindowRateLimiter:
-    pool = redis_client().connection_pool
-    return MovingWindowRateLimiter(RedisStorage("redis://", connection_pool=pool))
+def _shared() -> SharedWindow:
+    return SharedWindow(redis_client())
 
 
 @cache
-def _local() -> MovingWindowRateLimiter:
-    return MovingWindowRateLimiter(MemoryStorage())
+def _local() -> LocalWindow:
+    return LocalWindow()
 
 
 class _Link:

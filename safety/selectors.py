@@ -47,9 +47,9 @@ def event_kind(tenant_id: UUID, event_type: str) -> EventKind:
     return EventKind(kind_of(event_type, rules_for(tenant_id)))
 
 
-def policy_for(tenant_id: UUID, workflow_id: UUID) -> AutomationPolicy:
+def policy_for(tenant_id: UUID, workflow_id: UUID | None) -> AutomationPolicy:
     """What automation may do in the workflow: its policy, the tenant's, the default's, or the
-    fields' own defaults (an unsaved row)."""
+    fields' own defaults (an unsaved row). Without a workflow: in those that have no own."""
     rows = AutomationPolicy.objects.filter(
         Q(tenant_id=tenant_id) | Q(tenant=None), Q(workflow_id=workflow_id) | Q(workflow=None)
     )

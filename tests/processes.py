@@ -18,8 +18,11 @@ def database_url() -> str:
     return urlunsplit(parts._replace(path=f"/{connection.settings_dict['NAME']}"))
 
 
-def start(code: str) -> subprocess.Popen[str]:
-    """Run `code` after Django's set-up; its standard output can be read line by line."""
+def start(code: str, *, talks: bool = False) -> subprocess.Popen[str]:
+    """Run `code` after Django's set-up; its standard output can be read line by line.
+
+    With `talks` its standard input can be written to.
+    """
     environ = os.environ | {
         "DATABASE_URL": database_url(),
         "DJANGO_SETTINGS_MODULE": "awfdrs_site.settings",
@@ -28,6 +31,7 @@ def start(code: str) -> subprocess.Popen[str]:
     return subprocess.Popen(
         [sys.executable, "-c", PRELUDE + code],
         env=environ,
+        stdin=subprocess.PIPE if talks else None,
         stdout=subprocess.PIPE,
         text=True,
     )

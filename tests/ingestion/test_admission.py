@@ -7,11 +7,10 @@ from typing import Any
 from uuid import UUID
 
 import pytest
+import redis
 import time_machine
 from django.test import Client
 from django.utils import timezone
-from limits.storage import RedisStorage
-from limits.strategies import MovingWindowRateLimiter
 
 from awfdrs_site.kernel import work
 from awfdrs_site.kernel.actor import MACHINE
@@ -21,6 +20,7 @@ from ingestion.models import Event
 from safety import limiter
 from safety.models import BreakerState, KillSwitch, OnOpen, SwitchBlocks, SwitchScope, Vendor
 from safety.services import engage_switch, ensure_default_rules
+from safety.window import SharedWindow
 from tenants.models import Tenant
 from tests.cast import Cast
 
@@ -163,6 +163,41 @@ def test_it_lets_in_what_no_kill_switch_stops(cast: Cast) -> None:
 def test_it_says_when_a_kill_switch_ends(cast: Cast) -> None:
     _stop(cast, SwitchScope.TENANT, expires_at=timezone.now() + timedelta(seconds=90))
     assert 85 <= int(_post(cast, cast.document()).headers["Retry-After"]) <= 91
+
+
+def test_it_refuses_the_101st_post_of_a_vendor_limited_to_100(cast: Cast) -> None:
+    """Hundred a minute come in, the next is told when to come again, other vendors' go on."""
+    _vendor(cast, requests_per_minute=100)
+    answers = [_post(cast, _of_vendor(cast)) for _ in range(101)]
+    assert [answer.status_code for answer in answers] == [201] * 100 + [429]
+    last = answers[-1]
+    assert last.json()["detail"] == "Over 100 events a minute of this vendor 'stripe'."
+    limit, remaining = last.headers["RateLimit-Limit"], last.headers["RateLimit-Remaining"]
+    assert (limit, remaining) == ("100", "0")
+    assert 1 <= int(last.headers["Retry-After"]) <= 60
+    assert last.headers["RateLimit-Reset"] == last.headers["Retry-After"]
+    assert Event.objects.count() == 100
+    assert _post(cast, cast.document()).status_code == 201
+
+
+def test_it_tells_what_is_left_of_the_tighter_limit(cast: Cast) -> None:
+    """With every accepted event; a refused one, and a repeated one, count against no limit."""
+    _vendor(cast, requests_per_minute=2)
+    Tenant.objects.filter(pk=cast.meridian.pk).update(events_per_minute=4)
+    plain, of_vendor = cast.document(), _of_vendor(cast)
+    seen = []
+    for document in (plain, of_vendor, plain, _of_vendor(cast), _of_vendor(cast), cast.document()):
+        answer = _post(cast, document)
+        figures = [answer.headers.get(f"RateLimit-{name}") for name in ("Limit", "Remaining")]
+        seen.append((answer.status_code, *figures))
+    assert seen == [
+        (201, "4", "3"),
+        (201, "2", "1"),
+        (409, None, None),
+        (201, "2", "0"),
+        (429, "2", "0"),
+        (201, "4", "0"),
+    ]
 
 
 def test_it_refuses_events_over_the_tenants_quota(cast: Cast) -> None:
@@ -349,9 +384,9 @@ def test_it_asks_the_database_little(cast: Cast, django_assert_num_queries: Any)
 @pytest.fixture
 def redis_down(monkeypatch: pytest.MonkeyPatch) -> None:
     """No Redis at the address, and a limiter that has not noticed yet."""
-    nobody = RedisStorage("redis://127.0.0.1:1", socket_connect_timeout=0.5)
+    nobody = SharedWindow(redis.Redis(port=1, socket_connect_timeout=0.5))
     monkeypatch.setattr(limiter, "_link", limiter._Link())
-    monkeypatch.setattr(limiter, "_shared", lambda: MovingWindowRateLimiter(nobody))
+    monkeypatch.setattr(limiter, "_shared", lambda: nobody)
     limiter._local.cache_clear()
 
 
