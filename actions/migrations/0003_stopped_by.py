@@ -11,7 +11,7 @@ class Migration(migrations.Migration):
         ('actions', '0002_what_if_runs'),
         ('ai', '0003_outcome'),
         ('incidents', '0001_initial'),
-        ('safety', '0003_switch_action_kind'),
+        ('safety', '0004_switch_action_kind'),
         ('tenants', '0002_spent_token'),
         migrations.swappable_dependency(settings.AUTH_USER_MODEL),
     ]

@@ -6,7 +6,7 @@ from django.db import migrations, models
 class Migration(migrations.Migration):
 
     dependencies = [
-        ('safety', '0002_breakers'),
+        ('safety', '0003_breaker_since'),
         ('tenants', '0002_spent_token'),
     ]
 
