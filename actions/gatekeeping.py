@@ -8,6 +8,7 @@ lock, so that the probe the gate saw free is the one taken.
 from __future__ import annotations
 
 from collections.abc import Mapping
+from dataclasses import replace
 from datetime import datetime, timedelta
 from typing import Any, cast
 from uuid import UUID
@@ -18,13 +19,14 @@ from actions.models import Action, ActionKind
 from awfdrs_site.kernel.transition import lock
 from incidents.models import FailingResource
 from incidents.selectors import still_failing
-from safety import breakers
+from safety import breakers, limiter
 from safety.breaker import Outcome, half_open_at, holds, probes_free
 from safety.breakers import Call
 from safety.gate import ActionKind as GateKind
 from safety.gate import GateFacts, Receipt, SwitchFact, judge
 from safety.models import AutomationPolicy, KillSwitch, Vendor
 from safety.selectors import engaged_switches, policy_for, vendor_for
+from safety.window import Answer
 
 # Enough of the failing resources to find a recent recovery of the same thing.
 COOLDOWN_RESOURCES = 200
@@ -36,9 +38,11 @@ def probe_of(action: Action) -> str:
 
 
 def judge_and_take(action: Action, now: datetime) -> Receipt:
-    """The receipt for a send that follows at once: what may run on a probe has taken it.
+    """The receipt for a send that follows at once: what may run is counted as a call to its vendor,
+    and has taken its probe.
 
-    In the caller's transaction; locks the vendor's row, last, if its breaker is half-open.
+    In the caller's transaction; locks the vendor's row, last, if its breaker is half-open. A call
+    that is counted and then not sent, for the transaction failed, stays counted.
     """
     vendor = vendor_for(action.tenant_id, action.incident.vendor)
     if vendor is None or action.kind != ActionKind.RETRY:
@@ -47,6 +51,9 @@ def judge_and_take(action: Action, now: datetime) -> Receipt:
         vendor = lock(vendor)
     receipt = judge_action(action, now, vendor)
     if receipt.outcome == "run":
+        answer = limiter.ask_shared(limiter.calls_of(vendor), counts=True)
+        if answer is None or answer.over is not None:
+            return judge(replace(receipt.inputs, **_calls(vendor, answer, now)))
         breakers.take(vendor, probe_of(action), now)
     return receipt
 
@@ -66,6 +73,17 @@ def report_of(action: Action, outcome: Outcome | None, now: datetime) -> Call:
     )
 
 
+def holds_as_before(before: Mapping[str, Any], now: Mapping[str, Any]) -> bool:
+    """Whether what puts an action off is nothing that did not put it off already."""
+    if not now.get("outcome") == before.get("outcome") == "defer":
+        return False
+    return _deferring(now) <= _deferring(before)
+
+
+def _deferring(receipt: Mapping[str, Any]) -> set[str]:
+    return {check["name"] for check in receipt["checks"] if check["verdict"] == "defer"}
+
+
 def is_parked(receipt: Mapping[str, Any]) -> bool:
     """Whether this stored receipt put its action off because of a breaker."""
     return receipt.get("outcome") == "defer" and any(
@@ -82,6 +100,7 @@ def judge_action(action: Action, now: datetime, vendor: Vendor | None = None) ->
     incident = action.incident
     policy = policy_for(incident.tenant_id, incident.workflow_id)
     last_recovery = last_other_recovery(action, policy, now) if action.attempt == 1 else None
+    vendor = vendor or vendor_for(incident.tenant_id, incident.vendor)
     facts = GateFacts(
         now=now,
         tenant_id=str(incident.tenant_id),
@@ -99,7 +118,8 @@ def judge_action(action: Action, now: datetime, vendor: Vendor | None = None) ->
         confidence=action.decision.confidence if action.decision else None,
         confidence_threshold=policy.confidence_threshold,
         approved_by=action.decided_by_name,
-        **_breaker(action, vendor or vendor_for(incident.tenant_id, incident.vendor), now),
+        **_breaker(action, vendor, now),
+        **_rate(action, vendor, now),
     )
     return judge(facts)
 
@@ -128,6 +148,27 @@ def _breaker(action: Action, vendor: Vendor | None, now: datetime) -> dict[str, 
     if breaker.state == "half_open" and not free:
         until = min((lease.until for lease in breaker.leases), default=None)
     return {"breaker_state": breaker.state, "breaker_until": until, "probes_free": free}
+
+
+def _rate(action: Action, vendor: Vendor | None, now: datetime) -> dict[str, Any]:
+    if vendor is None or action.kind != ActionKind.RETRY:
+        return {}
+    answer = limiter.ask_shared(limiter.calls_of(vendor), counts=False)
+    return _calls(vendor, answer, now)
+
+
+def _calls(vendor: Vendor, answer: Answer | None, now: datetime) -> dict[str, Any]:
+    """What the gate is told of the vendor's limit. Without Redis nothing is known: no local share
+    here, for a send that cannot be counted is one too many [S4]."""
+    facts: dict[str, Any] = {
+        "vendor_calls": None,
+        "vendor_calls_per_minute": vendor.requests_per_minute,
+    }
+    if answer is None:
+        return facts
+    use = answer.tightest
+    until = now + timedelta(microseconds=use.frees_us)
+    return facts | {"vendor_calls": use.used, "vendor_calls_until": until}
 
 
 def automated_last_hour(tenant_id: UUID, now: datetime) -> int:

@@ -110,12 +110,11 @@ def start(claimed: Action, now: datetime) -> tuple[Endpoint, dict[str, Any]] | N
     if action.kind == ActionKind.RETRY and (pointless := _pointless(incident)):
         move(action, ActionStatus.CANCELLED, actor=MACHINE, now=now, comment=pointless)
         return None
-    was_parked = gatekeeping.is_parked(action.receipt)
+    before = action.receipt
     receipt = gatekeeping.judge_and_take(action, now)
     status = planning.apply_receipt(action, receipt, now)
     if receipt.outcome != "run":
-        # Held back by the same breaker as before: nothing new to tell.
-        told = was_parked and gatekeeping.is_parked(action.receipt)
+        told = gatekeeping.holds_as_before(before, action.receipt)
         _put_back(action, status, "" if told else planning.words_of(action, receipt), now)
         return None
     move(action, ActionStatus.SENDING, actor=MACHINE, now=now, sent_at=now, receipt=action.receipt)

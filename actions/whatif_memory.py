@@ -18,7 +18,7 @@ from safety.rule_types import EventKind, Ruleset
 WINDOW_MINUTES = 15
 TELLING_CALLS = 10
 NEWEST_CHANGES = 20
-HOUR = timedelta(hours=1)
+MINUTE, HOUR = timedelta(minutes=1), timedelta(hours=1)
 
 
 class Surroundings:
@@ -131,10 +131,11 @@ def _knobs(name: str, rules: Ruleset, world: World) -> BreakerPolicy:
 
 
 class Recoveries:
-    """When which recovery was sent: what the cap per hour and the cooldown look at."""
+    """When which recovery was sent: what the caps and the cooldown look at."""
 
     def __init__(self) -> None:
         self._sent: deque[datetime] = deque()
+        self._to_vendor: dict[str, deque[datetime]] = defaultdict(deque)
         self._by_workflow: dict[str, tuple[datetime, int]] = {}
         self._by_resource: dict[tuple[str, str], tuple[datetime, int]] = {}
 
@@ -143,8 +144,19 @@ class Recoveries:
             self._sent.popleft()
         return len(self._sent)
 
-    def note(self, workflow: str, resources: Iterable[str], decision: int, at: datetime) -> None:
+    def last_minute(self, vendor: str, now: datetime) -> deque[datetime]:
+        """When the vendor was called, the oldest first."""
+        calls = self._to_vendor[vendor.casefold()]
+        while calls and calls[0] <= now - MINUTE:
+            calls.popleft()
+        return calls
+
+    def note(
+        self, workflow: str, vendor: str, resources: Iterable[str], decision: int, at: datetime
+    ) -> None:
         self._sent.append(at)
+        if vendor:
+            self.last_minute(vendor, at).append(at)
         self._by_workflow[workflow] = (at, decision)
         for resource in resources:
             self._by_resource[workflow, resource] = (at, decision)

@@ -6,9 +6,10 @@ from dataclasses import replace
 from datetime import date, datetime, timedelta
 from heapq import heappop, heappush
 from itertools import count
+from typing import Any
 
 from actions.whatif_facts import OpeningOutcome, Phase, Replayed, Seen, Tally, World
-from actions.whatif_memory import Recoveries, Surroundings, Vendors
+from actions.whatif_memory import MINUTE, Recoveries, Surroundings, Vendors
 from ai.classify import Classification, classify
 from ai.confidence import NO_HISTORY
 from ai.decide import Case, DecisionDraft, decide
@@ -165,7 +166,9 @@ class Stages:
         self._reached(incident, "automatic")
         incident.asked = frozenset(list(incident.failing)[:RESOURCES_PER_CALL])
         incident.sent_at, incident.last_helped = at, False
-        self._recoveries.note(incident.workflow, incident.asked, incident.decision, at)
+        self._recoveries.note(
+            incident.workflow, incident.vendor, incident.asked, incident.decision, at
+        )
         seconds = self._automation(incident).verify_seconds
         self._queue(incident, "sent", at + timedelta(seconds=seconds))
 
@@ -227,6 +230,7 @@ class Stages:
             cooldown_seconds=automation.cooldown_seconds,
             confidence=draft.confidence if draft else None,
             confidence_threshold=automation.confidence_threshold,
+            **self._calls(incident.vendor, at),
         )
         breaker = self.vendors.state_at(incident.vendor, at)
         if breaker is None or breaker.state == "closed":
@@ -240,6 +244,19 @@ class Stages:
                 probes_free=probes_free(breaker, policy),
             )
         )
+
+    def _calls(self, vendor: str, at: datetime) -> dict[str, Any]:
+        """The side's own calls to a vendor that has a limit."""
+        rule = self.rules.vendor(vendor)
+        if rule is None:
+            return {}
+        calls, most = self._recoveries.last_minute(vendor, at), rule.requests_per_minute
+        until = calls[-most] + MINUTE if 0 < most <= len(calls) else None
+        return {
+            "vendor_calls": len(calls),
+            "vendor_calls_per_minute": most,
+            "vendor_calls_until": until,
+        }
 
     def remember(self, incident: Replayed, *, succeeded: int = 0, failed: int = 0) -> None:
         """How the recovery ended, for the next decision on the signature."""

@@ -38,6 +38,8 @@ _WORST: tuple[Verdict, ...] = ("pass", "wait", "defer", "block")
 
 # How long to stand back when it is not known when a probe will be free.
 PROBE_PAUSE_SECONDS = 30
+# How long to stand back from a vendor while its calls cannot be counted.
+COUNT_PAUSE_SECONDS = 5
 
 
 @dataclass(frozen=True, slots=True)
@@ -63,6 +65,8 @@ class GateFacts:
     `attempt`: number of the attempt in question, from 1. `actions_last_hour`: automated actions of
     the tenant, this one not counted. `last_recovery_at`: when the last *other* recovery of the same
     workflow and resource started; `last_recovery_label` names it ("INC-12").
+    `vendor_calls`: calls made to the vendor in the last minute, this one not counted, of at most
+    `vendor_calls_per_minute` (None: no limit); `vendor_calls_until`: when one more is free.
     `approved_by`: the person who approved this step, "" if nobody.
     """
 
@@ -77,6 +81,9 @@ class GateFacts:
     breaker_state: BreakerState = "closed"
     breaker_until: datetime | None = None
     probes_free: int = 1
+    vendor_calls: int | None = 0
+    vendor_calls_per_minute: int | None = None
+    vendor_calls_until: datetime | None = None
     attempt: int = 1
     max_attempts: int = 5
     actions_last_hour: int | None = 0
@@ -222,6 +229,26 @@ def _circuit_breaker(facts: GateFacts) -> Check:
 _SHUT: dict[BreakerState, str] = {"open": "open", "forced_open": "kept open by hand"}
 
 
+def _rate_limit(facts: GateFacts) -> Check:
+    name, vendor = "rate_limit", facts.vendor
+    done, most = facts.vendor_calls, facts.vendor_calls_per_minute
+    numbers: Numbers = {"calls_last_minute": done, "calls_per_minute": most}
+    if most is None:
+        return Check(name, "pass", "No limit of calls a minute is set.", numbers)
+    if done is not None and done < most:
+        reason = f"{done} of {most} calls to {vendor} in the last minute."
+        return Check(name, "pass", reason, numbers)
+    until = facts.vendor_calls_until
+    if until is None or until <= facts.now:
+        until = facts.now + timedelta(seconds=COUNT_PAUSE_SECONDS)
+    wait = _seconds(until - facts.now)
+    numbers["seconds"] = wait
+    said = f"The calls to {vendor} cannot be counted"
+    if done is not None:
+        said = f"{done} of {most} calls to {vendor} in the last minute"
+    return Check(name, "defer", f"{said}; next look in {wait} s.", numbers, until)
+
+
 def _retry_limit(facts: GateFacts) -> Check:
     attempt, most = facts.attempt, facts.max_attempts
     numbers: Numbers = {"attempt": attempt, "max_attempts": most}
@@ -307,6 +334,7 @@ def _only_for_retries(check: Callable[[GateFacts], Check]) -> Callable[[GateFact
 _CHECKS: tuple[Callable[[GateFacts], Check], ...] = (
     _only_for_retries(_kill_switch),
     _only_for_retries(_circuit_breaker),
+    _only_for_retries(_rate_limit),
     _only_for_retries(_retry_limit),
     _only_for_retries(_blast_radius),
     _only_for_retries(_cooldown),

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Callable
+from dataclasses import replace
 from io import StringIO
 from typing import Any
 
@@ -44,10 +45,22 @@ def test_it_names_what_differs() -> None:
     receipt = stored(judge(GateFacts(NOW, "t", "w", "w", "retry", confidence=0.9)))
     assert "judged again it is run" in difference_of(receipt | {"outcome": "block"})
     assert difference_of(receipt | {"more": 1}) == "Other than stored: the document."
-    receipt["checks"][5]["reason"] = "Because."
+    receipt["checks"][-1]["reason"] = "Because."
     assert difference_of(receipt) == "Other than stored: confidence."
     assert "cannot be read" in difference_of({"outcome": "run"})
     assert difference_of({}) == "It has no receipt."
+
+
+@many
+@given(gate_facts)
+def test_it_finds_no_difference_in_what_an_older_gate_wrote(facts: GateFacts) -> None:
+    """A gate that had no limit of calls: neither its check nor its facts are in the receipt."""
+    old = replace(facts, vendor_calls=0, vendor_calls_per_minute=None, vendor_calls_until=None)
+    receipt = stored(judge(old))
+    receipt["checks"] = [one for one in receipt["checks"] if one["name"] != "rate_limit"]
+    for name in [name for name in receipt["inputs"] if name.startswith("vendor_calls")]:
+        del receipt["inputs"][name]
+    assert difference_of(receipt) == ""
 
 
 @pytest.mark.django_db

@@ -15,7 +15,7 @@ from tests.pure.strategies import gate_facts, many
 
 NOW = datetime(2026, 3, 1, 12, 0, tzinfo=UTC)
 NAMES = (
-    *("kill_switch", "circuit_breaker", "retry_limit"),
+    *("kill_switch", "circuit_breaker", "rate_limit", "retry_limit"),
     *("blast_radius", "cooldown", "confidence"),
 )
 GOOD = GateFacts(
@@ -75,6 +75,19 @@ TABLE: list[tuple[str, dict[str, Any], Verdict, str]] = [
      "stripe is half-open with every probe out; next look in 30 s."),
     ("circuit_breaker", {"breaker_state": "unreadable"}, "block",
      "The breaker of stripe could not be read, so it counts as open."),
+    ("rate_limit", {}, "pass", "No limit of calls a minute is set."),
+    ("rate_limit", {"vendor_calls": 9, "vendor_calls_per_minute": 10}, "pass",
+     "9 of 10 calls to stripe in the last minute."),
+    ("rate_limit", {"vendor_calls": 10, "vendor_calls_per_minute": 10, "vendor_calls_until": LATER},
+     "defer", "10 of 10 calls to stripe in the last minute; next look in 43 s."),
+    ("rate_limit", {"vendor_calls": 10, "vendor_calls_per_minute": 10, "vendor_calls_until": NOW},
+     "defer", "10 of 10 calls to stripe in the last minute; next look in 5 s."),
+    ("rate_limit", {"vendor_calls": 10, "vendor_calls_per_minute": 10, "approved_by": "anna"},
+     "defer", "10 of 10 calls to stripe in the last minute; next look in 5 s."),
+    ("rate_limit", {"vendor_calls": None, "vendor_calls_per_minute": 10}, "defer",
+     "The calls to stripe cannot be counted; next look in 5 s."),
+    ("rate_limit", {"vendor_calls": 0, "vendor_calls_per_minute": 0}, "defer",
+     "0 of 0 calls to stripe in the last minute; next look in 5 s."),
     ("retry_limit", {"attempt": 5}, "pass", "Attempt 5 of 5."),
     ("retry_limit", {"attempt": 6}, "block", "Attempt 6 is not among the 5 allowed."),
     ("retry_limit", {"max_attempts": 0}, "block", "Attempt 1 is not among the 0 allowed."),
@@ -205,6 +218,10 @@ def test_it_runs_only_if_nothing_speaks_against_it(given_facts: GateFacts) -> No
     if receipt.outcome == "run" and given_facts.action_kind == "retry":
         assert 1 <= given_facts.attempt <= given_facts.max_attempts
         assert given_facts.breaker_state in ("closed", "half_open") or not given_facts.vendor
+        most = given_facts.vendor_calls_per_minute
+        if most is not None:
+            assert given_facts.vendor_calls is not None
+            assert given_facts.vendor_calls < most
         sure = given_facts.confidence is not None
         assert given_facts.approved_by or sure
     if receipt.until is not None:

@@ -117,6 +117,17 @@ def test_an_open_breaker_puts_retries_off_and_counts_the_calls_into_it() -> None
     assert out.draft.deferred == 0
 
 
+def test_a_vendors_limit_puts_retries_off_until_one_more_is_free() -> None:
+    """Six are due within 5 s; at 2 a minute two go, then two more in each minute after."""
+    calm = (VendorRule("stripe", 99, 300, 100),)
+    events = [seen(n, vendor="stripe", fingerprint=f"f{n}", resource=str(n)) for n in range(6)]
+    high = replace(automation(confidence_threshold=0.01, verify_seconds=600), vendors=calm)
+    low = replace(high, vendors=(replace(calm[0], requests_per_minute=2),))
+    for until, retries in ((30, 2), (90, 4), (150, 6)):
+        out = replay([*events, seen(until, "x.noted")], high, low, WORLD)
+        assert (out.now.retries, out.draft.retries) == (6, retries)
+
+
 def test_who_cannot_be_retried_has_a_person_called() -> None:
     out = replay([seen(0, workflow="x"), seen(1, code="bad_key")], RULES, RULES, WORLD)
     assert (out.now.retries, out.now.escalations) == (0, 2)
