@@ -2,7 +2,7 @@
 
 from django.urls import path
 
-from actions import api, whatif_api
+from actions import api, stopping_api, whatif_api
 
 urlpatterns = [
     path("actions", api.ActionList.as_view()),
@@ -15,5 +15,10 @@ urlpatterns = [
     path("approvals", api.ApprovalList.as_view()),
     path("incidents/<uuid:pk>/actions", api.IncidentActions.as_view()),
     path("incidents/<uuid:pk>/escalate", api.Escalate.as_view()),
+    path("kill-switches/preview", stopping_api.Preview.as_view()),
+    path("kill-switches/<uuid:pk>/held", stopping_api.Held.as_view()),
+    path("kill-switches/<uuid:pk>/in-flight", stopping_api.InFlight.as_view()),
+    path("kill-switches/<uuid:pk>/replay", stopping_api.Replay.as_view()),
+    path("kill-switches/<uuid:pk>/drop", stopping_api.Drop.as_view()),
     path("rules/what-if", whatif_api.WhatIf.as_view()),
 ]

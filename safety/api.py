@@ -22,6 +22,7 @@ from safety.selectors import engaged_switches, get_switch_for, get_vendor_for
 from safety.serializers import (
     BreakerBody,
     EngageBody,
+    ExtendBody,
     KillSwitchSerializer,
     PermitSerializer,
     ReleaseBody,
@@ -29,7 +30,7 @@ from safety.serializers import (
     VendorSerializer,
     WorkflowSerializer,
 )
-from tenants.access import OPERATE, require
+from tenants.access import OPERATE, Identity, require
 from tenants.models import Tenant, Workflow
 from tenants.rest import TenantList, TenantView
 
@@ -82,16 +83,21 @@ class KillSwitchList(TenantList):
         if body["scope"] == SwitchScope.GLOBAL:
             require(identity, OPERATE)
         now = timezone.now()
-        workflow_id = body.pop("workflow_id", None)
         switch = services.engage_switch(
-            tenant=None if body["scope"] == SwitchScope.GLOBAL else identity.tenant,
-            workflow=_workflow(identity.tenant, workflow_id) if workflow_id else None,
-            actor=identity.actor,
-            now=now,
-            **body,
+            actor=identity.actor, now=now, **switch_fields(identity.tenant, body)
         )
         status = 201 if switch.engaged_at == now else 200
         return Response(KillSwitchSerializer(switch).data, status=status)
+
+
+def switch_fields(tenant: Tenant, body: Mapping[str, Any]) -> dict[str, Any]:
+    """The validated `EngageBody` as fields of a kill switch; 404 for an unknown workflow."""
+    workflow_id = body.get("workflow_id")
+    return {
+        **{name: value for name, value in body.items() if name != "workflow_id"},
+        "tenant": None if body["scope"] == SwitchScope.GLOBAL else tenant,
+        "workflow": _workflow(tenant, workflow_id) if workflow_id else None,
+    }
 
 
 class KillSwitchDetail(TenantView):
@@ -111,15 +117,36 @@ class ReleaseKillSwitch(TenantView):
 
     @extend_schema(tags=TAGS, operation_id="kill_switches_release", request=ReleaseBody)
     def post(self, request: Request, pk: UUID) -> Response:
-        identity = self.identity
-        switch = get_switch_for(identity.tenant, pk)
-        if switch.scope == SwitchScope.GLOBAL:
-            require(identity, OPERATE)
+        switch = _pulled(self.identity, pk)
         body = self.body(ReleaseBody, request)
         switch = services.release_switch(
-            switch=switch, actor=identity.actor, now=timezone.now(), **body
+            switch=switch, actor=self.identity.actor, now=timezone.now(), **body
         )
         return Response(KillSwitchSerializer(switch).data)
+
+
+class ExtendKillSwitch(TenantView):
+    """Let it end later than it would. Sooner is a release."""
+
+    scopes = {"POST": "act"}
+    serializer_class = KillSwitchSerializer
+
+    @extend_schema(tags=TAGS, operation_id="kill_switches_extend", request=ExtendBody)
+    def post(self, request: Request, pk: UUID) -> Response:
+        switch = _pulled(self.identity, pk)
+        body = self.body(ExtendBody, request)
+        switch = services.extend_switch(
+            switch=switch, actor=self.identity.actor, now=timezone.now(), **body
+        )
+        return Response(KillSwitchSerializer(switch).data)
+
+
+def _pulled(identity: Identity, pk: UUID) -> KillSwitch:
+    """The switch, if the caller may work it; everybody's is the operators' matter."""
+    switch = get_switch_for(identity.tenant, pk)
+    if switch.scope == SwitchScope.GLOBAL:
+        require(identity, OPERATE)
+    return switch
 
 
 class VendorFilter(filters.FilterSet):

@@ -71,6 +71,12 @@ class EngageBody(Body):
     expires_at = Instant(required=False, allow_null=True)
 
 
+class ExtendBody(Body):
+    """`expires_at`: later than the present end, or null for "until it is released"."""
+
+    expires_at = Instant(allow_null=True)
+
+
 class ReleaseBody(Body):
     reason = Text(max_length=REASON_CHARS)
 

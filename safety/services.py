@@ -80,6 +80,28 @@ def engage_switch(
 
 
 @transaction.atomic
+def extend_switch(
+    *, switch: KillSwitch, expires_at: datetime | None, actor: Actor, now: datetime
+) -> KillSwitch:
+    """Let an engaged switch end later, or (None) only when somebody resumes; audited.
+
+    Locks as `engage_switch`: once this returns and commits, nothing starts before the new end.
+    Raises Problem 400 unless that is later than the present end (sooner is a release, which wants
+    a reason), IllegalTransition (409) when it is no longer engaged.
+    """
+    lock_switches_exclusive()
+    switch = lock(switch)
+    if not switch.is_engaged(now):
+        raise _not_engaged(switch, "extended")
+    ends = switch.expires_at
+    if ends is None or (expires_at is not None and expires_at <= ends):
+        until = "until it is released" if ends is None else f"until {ends.isoformat()}"
+        detail = f"It lasts {until}; release it, with a reason, to end it sooner."
+        raise invalid([FieldError("expires_at", "not_later", detail)])
+    return _widen(switch, switch.blocks, expires_at, actor, now)
+
+
+@transaction.atomic
 def release_switch(*, switch: KillSwitch, reason: str, actor: Actor, now: datetime) -> KillSwitch:
     """End an engaged switch, with a reason. What it held back is not started by this.
 
@@ -91,7 +113,7 @@ def release_switch(*, switch: KillSwitch, reason: str, actor: Actor, now: dateti
         raise invalid([FieldError("reason", "required", detail)])
     switch = lock(switch)
     if not switch.is_engaged(now):
-        raise _not_engaged(switch)
+        raise _not_engaged(switch, "released")
     before = _shape(switch)
     switch.released_at, switch.released_by = now, actor.name
     switch.release_reason = reason.strip()
@@ -100,9 +122,9 @@ def release_switch(*, switch: KillSwitch, reason: str, actor: Actor, now: dateti
     return switch
 
 
-def _not_engaged(switch: KillSwitch) -> IllegalTransition:
+def _not_engaged(switch: KillSwitch, wanted: str) -> IllegalTransition:
     current = "expired" if switch.released_at is None else "released"
-    problem = IllegalTransition("kill switch", current, "released", frozenset())
+    problem = IllegalTransition("kill switch", current, wanted, frozenset())
     if switch.released_at is not None:
         problem.extra |= {"released_by": switch.released_by, "released_at": switch.released_at}
     return problem

@@ -8,6 +8,7 @@ urlpatterns = [
     path("kill-switches", api.KillSwitchList.as_view()),
     path("kill-switches/<uuid:pk>", api.KillSwitchDetail.as_view()),
     path("kill-switches/<uuid:pk>/release", api.ReleaseKillSwitch.as_view()),
+    path("kill-switches/<uuid:pk>/extend", api.ExtendKillSwitch.as_view()),
     path("vendors", api.VendorList.as_view()),
     path("vendors/<str:name>", api.VendorDetail.as_view()),
     path("vendors/<str:name>/permit", api.VendorPermit.as_view()),

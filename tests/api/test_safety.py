@@ -10,10 +10,12 @@ from django.test import Client
 from django.utils import timezone
 
 from awfdrs_site.kernel.actor import MACHINE
+from awfdrs_site.kernel.instants import parse_instant
 from awfdrs_site.kernel.models import AuditEntry
 from safety.models import KillSwitch, Vendor
 from safety.services import engage_switch
 from tenants.models import Workflow
+from tests.api.conftest import an_action, an_incident
 from tests.api.test_incidents import errors
 from tests.cast import Cast
 
@@ -42,6 +44,10 @@ def test_each_scope_can_be_stopped(cast: Cast, blocks: str) -> None:
             "workflow payments.capture",
         ),
         (alice, {"scope": "vendor", "vendor": "stripe"}, "vendor stripe"),
+        *(
+            [(alice, {"scope": "action", "action_kind": "retry"}, "all retries")]
+            * (blocks == "automation")
+        ),
         (cast.client_as("olga"), {"scope": "global"}, "everything"),
     ]
     for client, target, words in targets:
@@ -79,6 +85,10 @@ def test_a_global_stop_and_its_release_are_for_operators(cast: Cast, caller: str
         ({"scope": "vendor", "vendor": 5}, "vendor", "invalid"),
         ({"scope": "vendor", "vendor": "x" * 101}, "vendor", "max_length"),
         ({"scope": "tenant", "vendor": "stripe"}, "vendor", "unexpected"),
+        ({"scope": "action"}, "action_kind", "required"),
+        ({"scope": "action", "action_kind": "escalate"}, "action_kind", "invalid_choice"),
+        ({"scope": "action", "action_kind": "retry", "blocks": "both"}, "blocks", "unexpected"),
+        ({"scope": "tenant", "action_kind": "retry"}, "action_kind", "unexpected"),
         ({"scope": "tenant", "tenant_id": "x"}, "tenant_id", "unknown_field"),
         ({"scope": "workflow", "workflow_id": "x"}, "workflow_id", "invalid"),
         ({"scope": "workflow", "workflow_id": 5}, "workflow_id", "invalid"),
@@ -94,13 +104,15 @@ def test_a_stop_without_a_clear_target_is_refused(
     api: Client, body: Any, field: str, code: str
 ) -> None:
     assert errors(post(api, BASE, body)) == [(field, code)]
+    assert errors(post(api, f"{BASE}/preview", body)) == [(field, code)]
     assert not KillSwitch.objects.exists()
 
 
 def test_another_tenants_workflow_cannot_be_named(api: Client, cast: Cast) -> None:
     body = {"scope": "workflow", "workflow_id": str(cast.routing.pk)}
-    answer = post(api, BASE, body)
-    assert (answer.status_code, answer.json()["code"]) == (404, "workflow_not_found")
+    for path in (BASE, f"{BASE}/preview"):
+        answer = post(api, path, body)
+        assert (answer.status_code, answer.json()["code"]) == (404, "workflow_not_found")
 
 
 def test_a_release_needs_a_reason_and_happens_once(cast: Cast, api: Client) -> None:
@@ -116,6 +128,125 @@ def test_a_release_needs_a_reason_and_happens_once(cast: Cast, api: Client) -> N
     assert again.json()["released_by"] == "anna"
     verbs = AuditEntry.objects.filter(subject_id=switch["id"]).order_by("pk")
     assert [entry.verb for entry in verbs] == ["engaged", "released"]
+
+
+def test_an_end_is_only_ever_put_off(api: Client, cast: Cast) -> None:
+    """By those who may stop; ending it sooner is a release, which wants a reason."""
+    ends = (timezone.now() + HOUR).replace(microsecond=0)
+    switch = post(api, BASE, {"scope": "tenant", "expires_at": ends.isoformat()}).json()
+    url = f"{BASE}/{switch['id']}/extend"
+    for value, code in (
+        (ends, "not_later"),
+        (ends - HOUR / 2, "not_later"),
+        ("soon", "invalid_instant"),
+        (5, "invalid_instant"),
+    ):
+        text = value if isinstance(value, str | int) else value.isoformat()
+        assert errors(post(api, url, {"expires_at": text})) == [("expires_at", code)]
+    assert errors(post(api, url, {})) == [("expires_at", "required")]
+    later = post(api, url, {"expires_at": (ends + HOUR).isoformat()})
+    assert parse_instant(later.json()["expires_at"]) == ends + HOUR
+    assert post(api, url, {"expires_at": None}).json()["expires_at"] is None
+    assert errors(post(api, url, {"expires_at": None})) == [("expires_at", "not_later")]
+    post(api, f"{BASE}/{switch['id']}/release", {"reason": "over"})
+    answer = post(api, url, {"expires_at": None})
+    assert (answer.status_code, answer.json()["code"]) == (409, "invalid_transition")
+    verbs = AuditEntry.objects.filter(subject_id=switch["id"]).order_by("pk")
+    assert [entry.verb for entry in verbs] == ["engaged", "extended", "extended", "released"]
+
+
+def test_only_operators_put_off_the_end_of_a_global_stop(cast: Cast) -> None:
+    now = timezone.now()
+    switch = engage_switch(
+        tenant=None, scope="global", expires_at=now + HOUR, actor=MACHINE, now=now
+    )
+    url = f"{BASE}/{switch.pk}/extend"
+    assert post(cast.client_as("anna"), url, {"expires_at": None}).status_code == 403
+    assert post(cast.client_as("olga"), url, {"expires_at": None}).status_code == 200
+
+
+def test_a_preview_tells_what_a_stop_would_mean_and_writes_nothing(cast: Cast) -> None:
+    """To every reader; of a global stop, the part of the reader's tenant."""
+    out = an_action(an_incident(cast.capture), status="verifying")
+    an_action(an_incident(cast.contacts), status="planned")
+    vera = cast.client_as("vera")
+    document = post(vera, f"{BASE}/preview", {"scope": "global"}).json()
+    assert document == {
+        "target": "everything",
+        "stops_automation": True,
+        "stops_ingestion": False,
+        "workflows": ["crm.contact-sync", "payments.capture"],
+        "planned": 1,
+        "sent_last_hour": 0,
+        "in_flight_count": 1,
+        "in_flight": [
+            {
+                "action_id": str(out.pk),
+                "incident_id": str(out.incident_id),
+                "incident": out.incident.label,
+                "workflow": "payments.capture",
+                "status": "verifying",
+                "sent_at": None,
+            }
+        ],
+        "waiting": 0,
+        "goes_on": ["ingestion", "detection", "analysis", "escalations"],
+    }
+    assert not KillSwitch.objects.exists()
+    theirs = post(cast.client_as("mallory"), f"{BASE}/preview", {"scope": "global"}).json()
+    assert (theirs["workflows"], theirs["in_flight"]) == (["fleet.routing"], [])
+
+
+def test_what_a_stop_skipped_is_listed_and_run_or_dropped_by_hand(cast: Cast, api: Client) -> None:
+    """Not while it is engaged, and never by itself; each chosen action gets its verdict."""
+    switch = post(api, BASE, {"scope": "tenant"}).json()
+    url = f"{BASE}/{switch['id']}"
+    out = an_action(an_incident(cast.capture), status="unknown")
+    run, dropped, other = (
+        an_action(an_incident(cast.capture), status="blocked", stopped_by_id=switch["id"])
+        for _ in range(3)
+    )
+    rows = api.get(f"{url}/held").json()["results"]
+    assert [row["id"] for row in rows] == [str(a.pk) for a in (other, dropped, run)]
+    assert [row["id"] for row in api.get(f"{url}/in-flight").json()["results"]] == [str(out.pk)]
+    chosen = {"action_ids": [str(run.pk), str(out.pk)]}
+    engaged = post(api, f"{url}/replay", chosen)
+    assert (engaged.status_code, engaged.json()["code"]) == (409, "switch_engaged")
+    post(api, f"{url}/release", {"reason": "over"})
+    assert post(api, f"{url}/replay", chosen).json()["results"] == [
+        {"action_id": str(run.pk), "outcome": "done", "status": "planned", "detail": ""},
+        {"action_id": str(out.pk), "outcome": "not_found", "status": "", "detail": ""},
+    ]
+    [verdict] = post(api, f"{url}/drop", {"action_ids": [str(dropped.pk)]}).json()["results"]
+    assert (verdict["outcome"], verdict["status"]) == ("done", "cancelled")
+    held = api.get(f"{url}/held", {"status": "blocked"}).json()["results"]
+    assert [row["id"] for row in held] == [str(other.pk)]
+
+
+@pytest.mark.parametrize(
+    ("body", "field", "code"),
+    [
+        ({}, "action_ids", "required"),
+        ({"action_ids": []}, "action_ids", "min_length"),
+        ({"action_ids": None}, "action_ids", "null"),
+        ({"action_ids": "all"}, "action_ids", "not_a_list"),
+        ({"action_ids": ["all"]}, "action_ids[0]", "invalid"),
+        ({"action_ids": [5]}, "action_ids[0]", "invalid"),
+        (
+            {"action_ids": ["00000000-0000-4000-8000-000000000000"] * 501},
+            "action_ids",
+            "max_length",
+        ),
+        ({"all": True}, "all", "unknown_field"),
+    ],
+)
+@pytest.mark.parametrize("verb", ["replay", "drop"])
+def test_a_choice_names_its_actions(
+    api: Client, verb: str, body: Any, field: str, code: str
+) -> None:
+    """None means none, never all."""
+    switch = post(api, BASE, {"scope": "tenant"}).json()
+    assert errors(post(api, f"{BASE}/{switch['id']}/{verb}", body)) == [(field, code)]
 
 
 def test_the_list_shows_own_and_global_switches_and_whether_they_stop_now(

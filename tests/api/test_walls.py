@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from datetime import timedelta
 from typing import Any
 
 import pytest
@@ -15,6 +16,7 @@ from safety.services import engage_switch
 from tests.api.conftest import an_action, an_incident
 from tests.cast import Cast
 
+NOBODY = "00000000-0000-4000-8000-000000000000"
 # method, path, body; {incident} and so on are Meridian's. Bodies are right, so that nothing but
 # the caller can be wrong.
 READS = [
@@ -22,7 +24,8 @@ READS = [
     "incidents/{incident}/timeline", "incidents/{incident}/decisions",
     "incidents/{incident}/similar", "incidents/{incident}/actions",
     "decisions", "decisions/{decision}", "actions", "actions/{action}", "approvals",
-    "kill-switches", "kill-switches/{switch}", "vendors", "vendors/{vendor}",
+    "kill-switches", "kill-switches/{switch}", "kill-switches/{switch}/held",
+    "kill-switches/{switch}/in-flight", "vendors", "vendors/{vendor}",
     "workflows", "workflows/{workflow}",
 ]  # fmt: skip
 COMMANDS: list[tuple[str, str, dict[str, Any]]] = [
@@ -39,7 +42,10 @@ COMMANDS: list[tuple[str, str, dict[str, Any]]] = [
     ("POST", "actions/{action}/run", {}),
     ("POST", "actions/{action}/reverse", {}),
     ("POST", "kill-switches", {"scope": "tenant"}),
+    ("POST", "kill-switches/{switch}/extend", {"expires_at": None}),
     ("POST", "kill-switches/{switch}/release", {"reason": "over"}),
+    ("POST", "kill-switches/{switch}/replay", {"action_ids": [NOBODY]}),
+    ("POST", "kill-switches/{switch}/drop", {"action_ids": [NOBODY]}),
 ]
 ALL = [*(("GET", path, None) for path in READS), *COMMANDS]
 IDS = [f"{method} {path}" for method, path, _ in ALL]
@@ -54,6 +60,7 @@ def ids(cast: Cast) -> dict[str, Any]:
         tenant=cast.meridian,
         scope="workflow",
         workflow=cast.capture,
+        expires_at=timezone.now() + timedelta(hours=1),
         actor=MACHINE,
         now=timezone.now(),
     )
@@ -99,7 +106,7 @@ def test_another_tenants_admin_finds_nothing(
         assert (answer.status_code, answer.headers["Content-Type"]) == (
             404, "application/problem+json",
         )  # fmt: skip
-        unknown = dict.fromkeys(ids, "00000000-0000-4000-8000-000000000000")
+        unknown = dict.fromkeys(ids, NOBODY)
         same = call(client, method, path, body, unknown).json()
         assert answer.json() | {"correlation_id": ""} == same | {"correlation_id": ""}
     elif method == "GET":
@@ -139,7 +146,7 @@ def test_a_responder_gets_past_the_door(
     refused = call(client, method, path, body, ids)
     assert refused.status_code == 403, "a browser's command without its CSRF token"
     answer = call(cast.client_as("alice"), method, path, body, ids)
-    about_the_row = 409 if path.endswith(("/run", "/reverse")) else 201
+    about_the_row = 409 if path.endswith(("/run", "/reverse", "/replay")) else 201
     assert answer.status_code in (200, about_the_row), answer.content
 
 

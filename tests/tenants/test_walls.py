@@ -45,6 +45,10 @@ BODIES: dict[str, dict[str, Any]] = {
     "actions": {"kind": "escalate"},
     "release": {"reason": "x"},
     "kill-switches": {"scope": "tenant"},
+    "preview": {"scope": "tenant"},
+    "extend": {"expires_at": "2100-01-01T00:00:00Z"},
+    "replay": {"action_ids": ["00000000-0000-4000-8000-000000000000"]},
+    "drop": {"action_ids": ["00000000-0000-4000-8000-000000000000"]},
 }
 
 
