@@ -2,7 +2,7 @@
 
 from django.urls import path
 
-from actions import api, stopping_api, whatif_api
+from actions import api, limits_api, stopping_api, whatif_api
 
 urlpatterns = [
     path("actions", api.ActionList.as_view()),
@@ -20,5 +20,6 @@ urlpatterns = [
     path("kill-switches/<uuid:pk>/in-flight", stopping_api.InFlight.as_view()),
     path("kill-switches/<uuid:pk>/replay", stopping_api.Replay.as_view()),
     path("kill-switches/<uuid:pk>/drop", stopping_api.Drop.as_view()),
+    path("safety/limits", limits_api.Limits.as_view()),
     path("rules/what-if", whatif_api.WhatIf.as_view()),
 ]

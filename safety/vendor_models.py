@@ -41,7 +41,11 @@ class Vendor(models.Model):
 
     tenant = models.ForeignKey(Tenant, on_delete=models.CASCADE, related_name="vendors")
     name = models.CharField(max_length=100)
-    requests_per_minute = models.PositiveIntegerField(default=600)
+    requests_per_minute = models.PositiveIntegerField(
+        default=600,
+        validators=[_FROM_1, MaxValueValidator(1_000_000)],
+        help_text="Events that name it, and as many calls: recoveries and permits.",
+    )
     failure_threshold = models.PositiveSmallIntegerField(
         default=10,
         validators=[MinValueValidator(1)],

@@ -7,7 +7,7 @@ from typing import Any
 
 from django.conf import settings
 from django.contrib.postgres.fields import ArrayField
-from django.core.validators import RegexValidator
+from django.core.validators import MaxValueValidator, MinValueValidator, RegexValidator
 from django.db import models
 
 
@@ -16,7 +16,9 @@ class Tenant(models.Model):
     name = models.CharField(max_length=100, unique=True)
     is_active = models.BooleanField(default=True)
     events_per_minute = models.PositiveIntegerField(
-        default=60_000, help_text="Quota for event ingestion; over it the API answers 429."
+        default=60_000,
+        validators=[MinValueValidator(1), MaxValueValidator(1_000_000)],
+        help_text="Quota for event ingestion; over it the API answers 429.",
     )
     # The last incident number given out; bumped under the row's lock.
     last_incident_number = models.PositiveIntegerField(default=0, editable=False)

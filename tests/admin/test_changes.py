@@ -11,6 +11,7 @@ from django.contrib.auth.models import User
 from django.test import Client
 from django.utils import timezone
 
+from awfdrs_site.kernel.actor import MACHINE
 from awfdrs_site.kernel.models import AuditEntry
 from safety.models import (
     AutomationPolicy,
@@ -23,6 +24,7 @@ from safety.models import (
 )
 from safety.selectors import event_kind
 from tenants.models import ApiKey, Membership, Tenant, Workflow
+from tenants.services import issue_key
 from tests.admin.conftest import World
 from tests.admin.test_pages import url
 
@@ -306,3 +308,50 @@ def test_a_new_tenant_is_the_superusers_to_make(boss: Client, world: World) -> N
     assert (entry.tenant_id, entry.verb, entry.after["events_per_minute"]) == (
         tenant.pk, "created", 100,
     )  # fmt: skip
+
+
+@pytest.mark.parametrize("bad", ["0", "-1", "1000001", "", "many"])
+def test_a_limit_outside_its_range_is_refused(boss: Client, world: World, bad: str) -> None:
+    """Of a tenant's events and of a vendor's: to let nothing in there is the kill switch."""
+    body = {"name": world.tenant.name, "is_active": "on", "events_per_minute": bad}
+    assert boss.post(url(Tenant, "change", world.tenant.pk), body).status_code == 200
+    body = {"name": world.vendor.name, "failure_threshold": "10", "open_seconds": "300"}
+    page = url(Vendor, "change", world.vendor.pk)
+    assert boss.post(page, body | {"requests_per_minute": bad}).status_code == 200
+    world.tenant.refresh_from_db()
+    world.vendor.refresh_from_db()
+    limits = world.tenant.events_per_minute, world.vendor.requests_per_minute
+    assert limits == (60_000, 600)
+
+
+def test_an_edited_limit_holds_for_the_next_event(boss: Client, anna: Client, world: World) -> None:
+    """Audited with before and after; read with each request, so it needs no restart."""
+    _, key = issue_key(
+        tenant=world.tenant, name="k", scopes=["ingest"], actor=MACHINE, now=timezone.now()
+    )
+    sender = Client(headers={"Authorization": f"Bearer {key}"})
+
+    def post(number: int) -> Any:
+        event = {
+            "tenant_id": str(world.tenant.pk), "workflow_id": str(world.workflow.pk),
+            "event_type": "work.failed", "payload": {"vendor": world.vendor.name},
+            "idempotency_key": f"limit-{number}", "occurred_at": timezone.now().isoformat(),
+            "schema_version": "1.0.0",
+        }  # fmt: skip
+        return sender.post("/api/v1/events", event, content_type="application/json")
+
+    assert post(1).headers["RateLimit-Limit"] == "600"
+    body = {"name": world.vendor.name, "failure_threshold": "10", "open_seconds": "300"}
+    body |= {"requests_per_minute": "2"}
+    assert anna.post(url(Vendor, "change", world.vendor.pk), body).status_code == 302
+    entry = last_audit()
+    assert (entry.actor, entry.before, entry.after) == (
+        world.admin.username, {"requests_per_minute": 600}, {"requests_per_minute": 2},
+    )  # fmt: skip
+    assert [post(number).status_code for number in (2, 3)] == [201, 429]
+    body = {"name": world.tenant.name, "is_active": "on", "events_per_minute": "1"}
+    assert boss.post(url(Tenant, "change", world.tenant.pk), body).status_code == 302
+    entry = last_audit()
+    assert (entry.before, entry.after) == ({"events_per_minute": 60_000}, {"events_per_minute": 1})
+    refused = post(4)
+    assert (refused.status_code, refused.headers["RateLimit-Limit"]) == (429, "1")

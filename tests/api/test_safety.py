@@ -303,3 +303,31 @@ def test_workflows_tell_what_stops_them(api: Client, cast: Cast) -> None:
     assert "retry_secret" not in capture
     answer = api.get(f"/api/v1/workflows/{cast.routing.pk}")
     assert (answer.status_code, answer.json()["code"]) == (404, "workflow_not_found")
+
+
+def test_it_lists_the_limits_and_their_use(cast: Cast, api: Client) -> None:
+    """The caps on automation, the tenant's events, and each of its vendors; of nobody else."""
+    vendor = Vendor.objects.create(tenant=cast.meridian, name="stripe", requests_per_minute=2)
+    Vendor.objects.create(tenant=cast.northwind, name="maps")
+    for _ in range(2):
+        assert api.get(f"/api/v1/vendors/{vendor.name}/permit").status_code == 200
+    rows = api.get("/api/v1/safety/limits").json()["limits"]
+    assert [(row["kind"], row["subject"]) for row in rows] == [
+        ("automated_actions", ""),
+        ("tenant_events", ""),
+        ("vendor_events", "stripe"),
+        ("vendor_calls", "stripe"),
+    ]
+    reset = rows[-1].pop("reset_seconds")
+    assert 1 <= reset <= 60
+    assert rows[-1] == {
+        "kind": "vendor_calls",
+        "subject": "stripe",
+        "used": 2,
+        "limit": 2,
+        "remaining": 0,
+        "window_seconds": 60,
+        "level": "over",
+        "is_local": False,
+    }
+    assert (rows[1]["used"], rows[1]["reset_seconds"], rows[1]["level"]) == (0, 0, "ok")
