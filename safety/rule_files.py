@@ -19,9 +19,13 @@ def read_default_rules() -> Ruleset:
     return read_rules([Path(settings.BASE_DIR) / DEFAULT_RULES])
 
 
-def read_rules(paths: Iterable[Path]) -> Ruleset:
-    """The rules in the files, and in the `*.yaml` of the folders, among `paths`."""
-    return parse(texts_of(paths))
+def read_rules(paths: Iterable[Path], in_force: Ruleset | None = None) -> Ruleset:
+    """The rules in the files, and in the `*.yaml` of the folders, among `paths`.
+
+    They may name the retry policies that are `in_force`.
+    """
+    policies = in_force.retry_policies if in_force else ()
+    return parse(texts_of(paths), [policy.name for policy in policies])
 
 
 def texts_of(paths: Iterable[Path]) -> dict[str, str]:

@@ -67,6 +67,19 @@ def test_a_difference_is_named_and_ends_with_status_1(tmp_path: Path) -> None:
     ]
 
 
+def test_files_may_name_the_retry_policies_in_force(tmp_path: Path) -> None:
+    """As a what-if of the same file may; a policy that is nowhere is refused."""
+    ensure_default_rules()
+    tenant, file = a_tenant(), tmp_path / "own.yaml"
+    file.write_text("error_codes: {payment_timeout: {severity: low, retry_policy: no_retry}}")
+    assert said("import", str(file), tenant=tenant.name) == "error codes: 1 new or changed\n"
+    assert ErrorCode.objects.get(tenant=tenant).retry_policy.name == "no_retry"
+    file.write_text("error_codes: {payment_timeout: {severity: low, retry_policy: gone}}")
+    for verb in ("import", "diff"):
+        with pytest.raises(CommandError, match="no retry policy 'gone'"):
+            said(verb, str(file), tenant=tenant.name)
+
+
 def test_what_could_not_be_read_back_is_not_written(tmp_path: Path) -> None:
     ensure_default_rules()
     AutomationPolicy.objects.update(confidence_threshold=0.0)

@@ -62,7 +62,10 @@ class Command(BaseCommand):
             done = ensure_default_rules()
             self.stdout.write("Imported config/rules." if done else "There are rules already.")
             return
-        rules = rule_files.read_rules(paths) if paths else rule_files.read_default_rules()
+        if paths:
+            rules = rule_files.read_rules(paths, _in_force(options))
+        else:
+            rules = rule_files.read_default_rules()
         changed = import_rules(ruleset=rules, tenant=tenant)
         for table, names in changed.items():
             self.stdout.write(f"{table}: {len(names)} new or changed")
@@ -83,8 +86,9 @@ class Command(BaseCommand):
             self.stdout.write(str(folder / name))
 
     def _diff(self, options: dict[str, Any]) -> None:
-        wanted = rule_files.read_rules(options["paths"])
-        found = rule_diff.differences(_in_force(options), wanted, rule_export.sections_of(wanted))
+        present = _in_force(options)
+        wanted = rule_files.read_rules(options["paths"], present)
+        found = rule_diff.differences(present, wanted, rule_export.sections_of(wanted))
         for one in found:
             self.stdout.write(str(one))
         if found:
