@@ -98,7 +98,7 @@ class Opening:
         return self.outcome, self.attempts, self.escalated
 
 
-Phase = Literal["idle", "planned", "sent", "stopped"]
+Phase = Literal["new", "idle", "planned", "sent", "stopped"]
 
 
 @dataclass(slots=True)

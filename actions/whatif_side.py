@@ -119,7 +119,7 @@ class Side:
         incident.successes_before = self.stages.around.successes[incident.workflow]
         self._open[incident.signature] = incident
         self._by_workflow[incident.workflow][incident.signature] = incident
-        self.stages.decide_on(incident, seen.at)
+        self.stages.decide_soon(incident, seen.at)
 
     def _heal(self, seen: Seen, incidents: list[Replayed]) -> None:
         for incident in incidents:
@@ -140,7 +140,7 @@ class Side:
             if not failing:
                 self._resolve(incident, seen.at)
             elif helped:
-                self.stages.decide_on(incident, seen.at)
+                self.stages.decide_soon(incident, seen.at)
 
     def _resolve(self, incident: Replayed, at: datetime) -> None:
         incident.resolved_at = at

@@ -14,7 +14,7 @@ from ai.classify import Classification, classify
 from ai.confidence import NO_HISTORY
 from ai.decide import Case, DecisionDraft, decide
 from ai.evidence import CauseFacts
-from safety.backoff import delay_seconds
+from safety.backoff import Band, band
 from safety.breaker import half_open_at, probes_free
 from safety.gate import GateFacts, Receipt, judge
 from safety.rule_types import (
@@ -26,8 +26,8 @@ from safety.rule_types import (
 )
 
 COOLDOWN_RESOURCES = 200
-# Half of the random share: a replay has no chance in it.
-MIDDLE = 0.5
+# How long the stages detect and analyse take in life: what comes in meanwhile, they have seen.
+DECIDED_AFTER = timedelta(seconds=0.1)
 # Of a flood of resources, a retry asks for so many at a time.
 RESOURCES_PER_CALL = 500
 
@@ -64,26 +64,29 @@ class Stages:
         self._numbers = count(1)
 
     def run_until(self, now: datetime) -> None:
-        """Do what is due: attempts to send, and recoveries that nobody has seen work."""
+        """Do what is due: decisions, attempts, and recoveries that nobody has seen work."""
         due = self._due
+        do = {"new": self._decide, "planned": self._send, "sent": self.did_not_help}
         while due and due[0][0] <= now:
             at, _, incident, turn = heappop(due)
-            if incident.turn == turn and incident.phase == "planned":
-                self._send(incident, at)
-            elif incident.turn == turn and incident.phase == "sent":
-                self.did_not_help(incident, at)
+            if incident.turn == turn:
+                do[incident.phase](incident, at)
+
+    def decide_soon(self, incident: Replayed, at: datetime) -> None:
+        """Leave the incident to be decided on."""
+        self._queue(incident, "new", at + DECIDED_AFTER)
 
     def _tally(self, at: datetime) -> Tally:
         return self._days[at.date()]
 
     def class_of(self, signature: str, seen: Seen) -> Classification:
-        """Of the signature's first event: one look a signature is what makes a replay quick."""
+        """Of a first event of the signature: one look a signature makes a replay quick."""
         found = self._classes.get(signature)
         if found is None:
             found = self._classes[signature] = classify(seen.code, seen.message, self.rules)
         return found
 
-    def decide_on(self, incident: Replayed, at: datetime) -> None:
+    def _decide(self, incident: Replayed, at: datetime) -> None:
         found, automation = (
             self.class_of(incident.signature, incident.newest),
             self._automation(incident),
@@ -115,7 +118,7 @@ class Stages:
                 reported_severity=severity if severity in SEVERITIES else "",
             )
         )
-        incident.draft, incident.decision = draft, next(self._numbers)
+        incident.draft, incident.decision, incident.phase = draft, next(self._numbers), "idle"
         incident.opening.confidence, incident.opening.severity = draft.confidence, draft.severity
         self._act(incident, draft, at)
 
@@ -142,7 +145,8 @@ class Stages:
     def _plan(self, incident: Replayed, attempt: int, at: datetime) -> None:
         incident.attempt, incident.put_off = attempt, False
         receipt = self._judge(incident, at)
-        due = at + timedelta(seconds=delay_seconds(self._policy(incident), attempt, MIDDLE))
+        # As early as chance allows: never after what the retry of the past brought about.
+        due = at + timedelta(seconds=self._band(incident).earliest_seconds)
         if receipt.outcome in ("run", "defer"):
             later = receipt.until if receipt.outcome == "defer" and receipt.until else due
             self._note_put_off(incident, receipt, at)
@@ -169,7 +173,9 @@ class Stages:
         self._recoveries.note(
             incident.workflow, incident.vendor, incident.asked, incident.decision, at
         )
-        seconds = self._automation(incident).verify_seconds
+        found = self._band(incident)
+        chance = found.latest_seconds - found.earliest_seconds
+        seconds = self._automation(incident).verify_seconds + chance
         self._queue(incident, "sent", at + timedelta(seconds=seconds))
 
     def did_not_help(self, incident: Replayed, at: datetime) -> None:
@@ -268,6 +274,9 @@ class Stages:
     def _policy(self, incident: Replayed) -> RetryPolicy:
         found = self.class_of(incident.signature, incident.newest)
         return found.policy if found.retryable else CAREFUL_RETRY
+
+    def _band(self, incident: Replayed) -> Band:
+        return band(self._policy(incident), incident.attempt)
 
     def _limit(self, incident: Replayed) -> int:
         return min(self._policy(incident).max_retries, self._automation(incident).max_attempts)

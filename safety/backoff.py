@@ -34,14 +34,16 @@ def delay_seconds(policy: RetryPolicy, attempt: int, jitter: float) -> float:
     return _whole_delay(policy, attempt) * (1.0 - policy.jitter_ratio * jitter)
 
 
+def band(policy: RetryPolicy, attempt: int) -> Band:
+    """What `delay_seconds` may come to for `attempt` (1 is the first retry)."""
+    whole = _whole_delay(policy, attempt)
+    return Band(attempt, whole * (1.0 - policy.jitter_ratio), whole)
+
+
 def schedule(policy: RetryPolicy) -> tuple[Band, ...]:
     """The band of every attempt the policy allows; empty for kind `none`."""
     attempts = range(1, policy.max_retries + 1) if policy.retryable else ()
-    return tuple(
-        Band(n, whole * (1.0 - policy.jitter_ratio), whole)
-        for n in attempts
-        for whole in (_whole_delay(policy, n),)
-    )
+    return tuple(band(policy, n) for n in attempts)
 
 
 def _whole_delay(policy: RetryPolicy, attempt: int) -> float:

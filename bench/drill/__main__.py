@@ -6,6 +6,7 @@ import sys
 from collections.abc import Sequence
 
 from bench.drill import acts, logs
+from bench.drill.result import Result
 from bench.instance import Instance, database, running
 
 COLUMNS = (
@@ -21,7 +22,7 @@ COLUMNS = (
 )
 
 
-def cells(result: acts.Result) -> tuple[str, ...]:
+def cells(result: Result) -> tuple[str, ...]:
     seconds = "" if result.seconds is None else f"{result.seconds:.1f} s"
     return (
         result.scenario,
@@ -44,7 +45,7 @@ def show(rows: Sequence[Sequence[str]]) -> None:
         )
 
 
-def play_scenarios(instance: Instance) -> list[acts.Result]:
+def play_scenarios(instance: Instance) -> list[Result]:
     results = []
     for result in acts.play_all(instance):
         print(f"  played {result.scenario}", file=sys.stderr, flush=True)
@@ -80,6 +81,10 @@ def report(instance: Instance) -> int:
     """Play everything, print the tables; the exit code."""
     results = play_scenarios(instance)
     show([COLUMNS, *map(cells, results)])
+    for result in results:
+        if result.table:
+            print()
+            show(result.table)
     failures = acts.broken(results) + replay_logs(instance)
     for failure in failures:
         print(f"BROKEN  {failure}")

@@ -6,40 +6,20 @@ import os
 import signal
 import time
 from collections import Counter
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
-from dataclasses import dataclass, field
 from typing import Any
 
+from bench.drill import forecast
+from bench.drill.result import ITEMS, Result, await_
 from bench.drill.stage_set import Stage, a_stage, worker_pid
 from bench.instance import Instance
 from bench.load import event_document
 from simulator.engine import ScenarioRun
 from simulator.scenario import RecoveryKind, Scenario, all_scenarios
 
-PATIENCE_SECONDS = 60
 # In place of the scenario's own length, so that a drill takes seconds: (items, recovers after).
 SHORT: dict[RecoveryKind, float] = {RecoveryKind.OUTAGE: 4.0, RecoveryKind.ITSELF: 3.0}
-ITEMS = 3
-
-
-@dataclass
-class Result:
-    """One line of the table; `broken` says which promises were not kept."""
-
-    scenario: str
-    events: int = 0
-    incidents: int = 0
-    decision: str = ""
-    gate: str = ""
-    action: str = ""
-    outcome: str = ""
-    seconds: float | None = None
-    broken: list[str] = field(default_factory=list)
-
-    def expect(self, promise: str, *, kept: bool) -> None:
-        if not kept:
-            self.broken.append(promise)
 
 
 def play_all(instance: Instance) -> Iterator[Result]:
@@ -50,6 +30,7 @@ def play_all(instance: Instance) -> Iterator[Result]:
     for drill in (duplicates, worker_killed):
         with a_stage(instance) as stage:
             yield drill(stage)
+    yield forecast.what_if(instance)
 
 
 def play(stage: Stage, scenario: Scenario) -> Result:
@@ -80,14 +61,6 @@ def play(stage: Stage, scenario: Scenario) -> Result:
     result.incidents = len(_incidents_of(stage, run))
     _check_sends(stage, result, scenario, run)
     return result
-
-
-def await_(look: Callable[[], Any], seconds: float = PATIENCE_SECONDS) -> Any:
-    """What `look` returns once it is not empty; what it returns at last when patience ends."""
-    deadline = time.monotonic() + seconds
-    while not (seen := look()) and time.monotonic() < deadline:
-        time.sleep(0.05)
-    return seen
 
 
 def _incidents_of(stage: Stage, run: ScenarioRun) -> set[str]:

@@ -12,7 +12,7 @@ import os
 from dataclasses import dataclass
 from pathlib import Path
 
-from bench.drill.acts import await_
+from bench.drill.result import await_
 from bench.instance import PROJECT, Instance, make_tenant
 from simulator.replay import replay
 

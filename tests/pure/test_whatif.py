@@ -11,7 +11,9 @@ from hypothesis import strategies as st
 
 from actions.whatif import replay
 from actions.whatif_facts import Seen, WorkflowFacts, World
+from actions.whatif_stages import DECIDED_AFTER
 from actions.whatif_vendor import ReplayedBreaker
+from safety.backoff import delay_seconds
 from safety.breaker import Breaker, BreakerPolicy, as_of, record
 from safety.rule_types import (
     AutomationRule,
@@ -57,6 +59,47 @@ def test_it_retries_and_learns_from_the_events_that_it_worked() -> None:
     assert (out.events, out.now) == (3, out.draft)
     assert (out.now.incidents, out.now.retries, out.now.escalations) == (1, 1, 0)
     assert out.changes == ()
+
+
+JITTERY = RetryPolicy("backoff", "exponential", 5, 10.0, 600.0, 2.0, 0.8)
+
+
+@some
+@given(st.lists(st.floats(0, 0.999), min_size=1, max_size=5), st.floats(0.01, 50))
+def test_the_chance_in_a_delay_changes_no_count(chances: list[float], answered_in: float) -> None:
+    """Each attempt but the last fails and says so. Seen red with every retry in the middle of its
+    random share: what an early one had brought about came before it.
+    """
+    rules = replace(RULES, retry_policies=(JITTERY, RULES.retry_policies[1]))
+    second, past = DECIDED_AFTER.total_seconds(), [seen(0)]
+    for attempt, chance in enumerate(chances, 1):
+        second += delay_seconds(JITTERY, attempt, chance) + answered_in
+        ends = "pay.done" if attempt == len(chances) else "pay.failed"
+        past.append(seen(second, ends))
+    out = replay([*past, seen(second + 9999, "x.noted")], rules, rules, WORLD)
+    assert (out.now.incidents, out.now.retries) == (1, len(chances))
+    assert out.now.escalations == 0
+
+
+def test_what_comes_in_before_the_decision_is_seen_by_it() -> None:
+    """A burst after a deployment; the same failures one by one are decided on as one.
+
+    Seen red with the decision made at the first event.
+    """
+    types = (*RULES.event_types, EventTypeRule("*.deployed", "change"))
+    bold, careful = (
+        replace(RULES, event_types=types, automation=(AutomationRule(confidence_threshold=line),))
+        for line in (0.01, 0.99)
+    )
+
+    def confidence(gap: float) -> float:
+        burst = [seen(number * gap, resource=str(number)) for number in range(20)]
+        past = [seen(-60, "x.deployed"), *burst, seen(99, "x.noted")]
+        [change] = replay(past, bold, careful, WORLD).changes
+        assert change.now is not None
+        return change.now.confidence
+
+    assert confidence(0.004) != confidence(0.2)
 
 
 def test_what_recovers_before_its_retry_is_never_retried() -> None:
