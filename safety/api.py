@@ -18,7 +18,7 @@ from awfdrs_site.kernel.rest import OneOf
 from safety import breakers, limiter, services
 from safety.breaker import Permit
 from safety.models import BreakerState, KillSwitch, SwitchScope, Vendor
-from safety.selectors import engaged_switches, get_switch_for, get_vendor_for
+from safety.selectors import engaged_switches, get_switch_for, get_vendor_for, switches_for
 from safety.serializers import (
     BreakerBody,
     EngageBody,
@@ -67,8 +67,7 @@ class KillSwitchList(TenantList):
 
     @extend_schema(tags=TAGS, operation_id="kill_switches_list")
     def get(self, request: Request) -> Response:
-        rows = KillSwitch.objects.filter(Q(tenant=self.tenant) | Q(tenant=None))
-        return self.listing(rows.select_related("workflow", "tenant"))
+        return self.listing(switches_for(self.tenant))
 
     @extend_schema(
         tags=TAGS,

@@ -207,7 +207,10 @@ class SwitchBlocks(models.TextChoices):
 
 
 class KillSwitch(models.Model):
-    """One press of a stop lever. Engaged from `engaged_at` until released or expired."""
+    """One press of a stop lever. Engaged from `engaged_at` until released or expired.
+
+    A drill's row is released as it is written, so it never stops anything; the database holds that.
+    """
 
     id = models.UUIDField(primary_key=True, default=uuid.uuid4, editable=False)
     scope = models.CharField(max_length=10, choices=SwitchScope)
@@ -223,6 +226,7 @@ class KillSwitch(models.Model):
     released_at = models.DateTimeField(null=True, blank=True)
     released_by = models.CharField(max_length=150, blank=True)
     release_reason = models.CharField(max_length=300, blank=True)
+    is_drill = models.BooleanField(default=False, editable=False)
 
     class Meta:
         ordering = ["-engaged_at"]
@@ -245,6 +249,11 @@ class KillSwitch(models.Model):
             models.CheckConstraint(
                 name="kill_switch_expiry",
                 condition=Q(expires_at=None) | Q(expires_at__gt=F("engaged_at")),
+            ),
+            models.CheckConstraint(
+                name="kill_switch_drill_is_over",
+                condition=Q(is_drill=False)
+                | Q(released_at__isnull=False, released_at=F("engaged_at")),
             ),
         ]
         indexes = [

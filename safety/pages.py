@@ -6,13 +6,12 @@ from collections.abc import Iterable, Sequence
 from datetime import datetime
 from typing import Any
 
-from django.db.models import Q
 from django.utils import timezone
 
 from safety.breaker import in_window
 from safety.breakers import as_of
 from safety.models import BreakerChange, BreakerState, KillSwitch, SwitchedKind, SwitchScope, Vendor
-from safety.selectors import engaged_switches
+from safety.selectors import engaged_switches, switches_for
 from tenants.access import OPERATE, Identity
 from tenants.models import Scope, Tenant, Workflow
 
@@ -144,9 +143,8 @@ def may_use(scopes: frozenset[str], scope: str) -> bool:
 
 def history(tenant: Tenant, now: datetime) -> list[dict[str, Any]]:
     """The last uses of switches and steps of breakers that concern the tenant, newest first."""
-    switches = KillSwitch.objects.filter(Q(tenant=tenant) | Q(tenant=None))
     lines: list[dict[str, Any]] = []
-    for switch in switches.select_related("workflow", "tenant").order_by("-engaged_at")[:HISTORY]:
+    for switch in switches_for(tenant).order_by("-engaged_at")[:HISTORY]:
         target = switch.target()
         lines.append(
             _line(switch.engaged_at, switch.engaged_by, f"stopped {target}", switch.reason, True)

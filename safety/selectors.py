@@ -6,7 +6,7 @@ import time
 from datetime import datetime
 from uuid import UUID
 
-from django.db.models import Q
+from django.db.models import Q, QuerySet
 
 from awfdrs_site.kernel.problem import not_found
 from safety import rule_rows
@@ -88,10 +88,15 @@ def engaged_switches(tenant: Tenant | UUID, now: datetime) -> list[KillSwitch]:
     return sorted(rows, key=lambda switch: (widest.index(switch.scope), switch.engaged_at))
 
 
+def switches_for(tenant: Tenant) -> QuerySet[KillSwitch]:
+    """The tenant's and the global ones, over or not; drills are in the audit log alone."""
+    rows = KillSwitch.objects.filter(Q(tenant=None) | Q(tenant=tenant), is_drill=False)
+    return rows.select_related("workflow", "tenant")
+
+
 def get_switch_for(tenant: Tenant, pk: UUID | str) -> KillSwitch:
     """A switch of the tenant or a global one, engaged or not; else 404."""
-    rows = KillSwitch.objects.filter(Q(tenant=None) | Q(tenant=tenant), pk=pk)
-    switch = rows.select_related("workflow", "tenant").first()
+    switch = switches_for(tenant).filter(pk=pk).first()
     if switch is None:
         raise not_found("No such kill switch.")
     return switch

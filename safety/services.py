@@ -9,7 +9,7 @@ from typing import Any
 from uuid import UUID
 
 from django.db import transaction
-from django.db.models import Q
+from django.db.models import Q, QuerySet
 from django.utils import timezone
 
 from awfdrs_site.kernel import audit, live
@@ -61,21 +61,29 @@ def engage_switch(
     )
     check_engagement(switch, now)
     lock_switches_exclusive()
-    same = KillSwitch.objects.filter(
-        Q(expires_at=None) | Q(expires_at__gt=now),
-        scope=scope,
-        tenant=tenant,
-        workflow=workflow,
-        vendor__iexact=switch.vendor,
-        action_kind=action_kind,
-        released_at=None,
-    )
     # Locked: one that is being released at this moment must not be taken for a stop.
-    engaged = same.select_for_update(of=("self",), no_key=True).first()
+    engaged = _same_target(switch, now).select_for_update(of=("self",), no_key=True).first()
     if engaged is not None:
         return _widen(engaged, blocks, expires_at, actor, now)
     switch.save(force_insert=True)
     _record(switch, "engaged", actor, now, None, switch.reason)
+    return switch
+
+
+@transaction.atomic
+def press_in_shadow(*, switch: KillSwitch, actor: Actor, now: datetime) -> KillSwitch:
+    """Do all that engaging the unsaved `switch` does, with a row that is released as it is written.
+
+    So it takes as long as a stop takes and holds nothing back; pages are not told, the audit entry
+    says `drilled`. Locks and raises as `engage_switch`.
+    """
+    switch.is_drill, switch.engaged_at, switch.engaged_by = True, now, actor.name
+    switch.released_at, switch.released_by = now, actor.name
+    check_engagement(switch, now)
+    lock_switches_exclusive()
+    _same_target(switch, now).select_for_update(of=("self",), no_key=True).first()
+    switch.save(force_insert=True)
+    _record(switch, "drilled", actor, now, None, switch.reason)
     return switch
 
 
@@ -173,6 +181,19 @@ def _target_errors(switch: KillSwitch) -> list[FieldError]:
     return errors
 
 
+def _same_target(switch: KillSwitch, now: datetime) -> QuerySet[KillSwitch]:
+    """What is engaged at the target of `switch` already."""
+    return KillSwitch.objects.filter(
+        Q(expires_at=None) | Q(expires_at__gt=now),
+        scope=switch.scope,
+        tenant=switch.tenant_id,
+        workflow=switch.workflow_id,
+        vendor__iexact=switch.vendor,
+        action_kind=switch.action_kind,
+        released_at=None,
+    )
+
+
 def _widen(
     switch: KillSwitch, blocks: str, expires_at: datetime | None, actor: Actor, now: datetime
 ) -> KillSwitch:
@@ -220,6 +241,8 @@ def _record(
 
 
 def _tenants_told(switch: KillSwitch) -> list[UUID]:
+    if switch.is_drill:
+        return []
     if switch.tenant_id is not None:
         return [switch.tenant_id]
     return list(Tenant.objects.filter(is_active=True).values_list("pk", flat=True))
