@@ -6,7 +6,7 @@ from django.db import migrations, models
 class Migration(migrations.Migration):
 
     dependencies = [
-        ('safety', '0004_switch_action_kind'),
+        ('safety', '0005_limit_range'),
         ('tenants', '0002_spent_token'),
     ]
 
