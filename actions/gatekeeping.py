@@ -13,11 +13,12 @@ from datetime import datetime, timedelta
 from typing import Any, cast
 from uuid import UUID
 
-from django.db.models import Q, QuerySet
+from django.db import connection
+from django.db.models import Count, Q, QuerySet
 
 from actions.models import Action, ActionKind
 from awfdrs_site.kernel.transition import lock
-from incidents.models import FailingResource
+from incidents.models import FailingResource, Incident
 from incidents.selectors import still_failing
 from safety import breakers, limiter
 from safety.breaker import Outcome, half_open_at, holds, probes_free
@@ -30,6 +31,9 @@ from safety.window import Answer
 
 # Enough of the failing resources to find a recent recovery of the same thing.
 COOLDOWN_RESOURCES = 200
+# First half of an advisory lock's key; the second is the tenant. "CAPS" in ASCII.
+COUNT_LOCK = 0x4341_5053
+HOUR, DAY = timedelta(hours=1), timedelta(days=1)
 
 
 def probe_of(action: Action) -> str:
@@ -41,11 +45,15 @@ def judge_and_take(action: Action, now: datetime) -> Receipt:
     """The receipt for a send that follows at once: what may run is counted as a call to its vendor,
     and has taken its probe.
 
-    In the caller's transaction; locks the vendor's row, last, if its breaker is half-open. A call
-    that is counted and then not sent, for the transaction failed, stays counted.
+    In the caller's transaction; for a retry takes the lock on the tenant's counts, then, last, if
+    its breaker is half-open, the vendor's row. A call that is counted and then not sent, for the
+    transaction failed, stays counted.
     """
+    if action.kind != ActionKind.RETRY:
+        return judge_action(action, now)
+    _lock_counts(action.tenant_id)
     vendor = vendor_for(action.tenant_id, action.incident.vendor)
-    if vendor is None or action.kind != ActionKind.RETRY:
+    if vendor is None:
         return judge_action(action, now)
     if breakers.look(vendor, now).state == "half_open":
         vendor = lock(vendor)
@@ -56,6 +64,14 @@ def judge_and_take(action: Action, now: datetime) -> Receipt:
             return judge(replace(receipt.inputs, **_calls(vendor, answer, now)))
         breakers.take(vendor, probe_of(action), now)
     return receipt
+
+
+def _lock_counts(tenant_id: UUID) -> None:
+    """Wait for the tenant's other senders: each counts what the one before it has sent."""
+    with connection.cursor() as cursor:
+        cursor.execute(
+            "SELECT pg_advisory_xact_lock(%s, hashtext(%s))", [COUNT_LOCK, str(tenant_id)]
+        )
 
 
 def report_of(action: Action, outcome: Outcome | None, now: datetime) -> Call:
@@ -86,10 +102,17 @@ def _deferring(receipt: Mapping[str, Any]) -> set[str]:
 
 def is_parked(receipt: Mapping[str, Any]) -> bool:
     """Whether this stored receipt put its action off because of a breaker."""
-    return receipt.get("outcome") == "defer" and any(
-        check["name"] == "circuit_breaker" and check["verdict"] == "defer"
-        for check in receipt["checks"]
-    )
+    return receipt.get("outcome") == "defer" and _says(receipt, "circuit_breaker", "defer")
+
+
+def is_rehearsed(receipt: Mapping[str, Any]) -> bool:
+    """Whether this stored receipt blocked its action because of a dry run, and nothing else."""
+    return _says(receipt, "dry_run", "block")
+
+
+def _says(receipt: Mapping[str, Any], name: str, verdict: str) -> bool:
+    checks = receipt.get("checks", ())
+    return any(check["name"] == name and check["verdict"] == verdict for check in checks)
 
 
 def judge_action(action: Action, now: datetime, vendor: Vendor | None = None) -> Receipt:
@@ -111,13 +134,13 @@ def judge_action(action: Action, now: datetime, vendor: Vendor | None = None) ->
         switches=tuple(map(_fact, engaged_switches(incident.tenant_id, now))),
         attempt=action.attempt,
         max_attempts=action.max_attempts,
-        actions_last_hour=automated_last_hour(incident.tenant_id, now),
-        max_actions_per_hour=policy.max_actions_per_hour,
         last_recovery_at=last_recovery,
         cooldown_seconds=policy.cooldown_seconds,
         confidence=action.decision.confidence if action.decision else None,
-        confidence_threshold=policy.confidence_threshold,
+        confidence_threshold=policy.threshold_for(action.kind),
         approved_by=action.decided_by_name,
+        dry_run=policy.dry_run,
+        **_counts(incident, policy, now),
         **_breaker(action, vendor, now),
         **_rate(action, vendor, now),
     )
@@ -171,15 +194,45 @@ def _calls(vendor: Vendor, answer: Answer | None, now: datetime) -> dict[str, An
     return facts | {"vendor_calls": use.used, "vendor_calls_until": until}
 
 
+def _counts(incident: Incident, policy: AutomationPolicy, now: datetime) -> dict[str, Any]:
+    """What was sent lately, and the policy's caps on it. Reads the last day of the tenant."""
+    mine = Q(incident__workflow_id=incident.workflow_id)
+    theirs = Q(incident__vendor__iexact=incident.vendor)
+    in_hour = sent_since(incident.tenant_id, now - HOUR).aggregate(
+        automated=Count("sent_at", filter=Q(decided_by_name="")),
+        of_workflow=Count("sent_at", filter=mine),
+        of_vendor=Count("sent_at", filter=theirs),
+    )
+    in_day = sent_since(incident.tenant_id, now - DAY)
+    return {
+        "actions_last_hour": in_hour["automated"],
+        "max_actions_per_hour": policy.max_actions_per_hour,
+        "actions_last_day": in_day.filter(decided_by_name="").count(),
+        "max_actions_per_day": policy.max_actions_per_day,
+        "incident_retries_last_day": in_day.filter(incident=incident).count(),
+        "max_incident_retries_per_day": policy.max_incident_retries_per_day,
+        "workflow_retries_last_hour": in_hour["of_workflow"],
+        "max_workflow_retries_per_hour": policy.max_workflow_retries_per_hour,
+        "vendor_retries_last_hour": in_hour["of_vendor"],
+        "max_vendor_retries_per_hour": policy.max_vendor_retries_per_hour
+        if incident.vendor
+        else None,
+    }
+
+
+def sent_since(tenant_id: UUID, since: datetime) -> QuerySet[Action]:
+    """The tenant's retries that were sent after `since`, whoever wanted them."""
+    return Action.objects.filter(tenant_id=tenant_id, kind=ActionKind.RETRY, sent_at__gt=since)
+
+
 def automated_last_hour(tenant_id: UUID, now: datetime) -> int:
     """How many retries the tenant had in the last hour by automation alone."""
-    return automated_since(tenant_id, now - timedelta(hours=1)).count()
+    return automated_since(tenant_id, now - HOUR).count()
 
 
 def automated_since(tenant_id: UUID, since: datetime) -> QuerySet[Action]:
     """Retries of the tenant sent after `since` that no person asked for or approved."""
-    sent = Action.objects.filter(tenant_id=tenant_id, sent_at__gt=since)
-    return sent.filter(kind=ActionKind.RETRY, decided_by_name="")
+    return sent_since(tenant_id, since).filter(decided_by_name="")
 
 
 def last_other_recovery(action: Action, policy: AutomationPolicy, now: datetime) -> datetime | None:

@@ -63,7 +63,7 @@ def incident_page(identity: Identity, incident: Incident, now: datetime) -> dict
         "plan": plan,
         "current": current(identity, plan, now),
         "decision": decision,
-        "threshold": policy_for(tenant.pk, incident.workflow_id).confidence_threshold,
+        "threshold": policy_for(tenant.pk, incident.workflow_id).threshold_for(ActionKind.RETRY),
         "runs": runs_of(tenant, [incident.signature]).get(incident.signature, Runs([], [])),
         "gate": plan[-1].receipt if plan else None,
         "timeline": list(story[:STORY]),

@@ -87,6 +87,13 @@ class Action(models.Model):
                 name="action_due",
                 condition=Q(status__in=["planned", "claimed", "sending", "unknown"]),
             ),
+            # What the caps count: retries that were sent, newest first.
+            models.Index(
+                fields=["tenant", "-sent_at"],
+                name="action_retries_sent",
+                condition=Q(kind=ActionKind.RETRY, sent_at__isnull=False),
+                include=["incident", "decided_by_name"],
+            ),
             models.Index(fields=["tenant", "status", "-id"], name="action_by_status"),
             models.Index(fields=["tenant", "-id"], name="action_by_time"),
             models.Index(

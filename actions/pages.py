@@ -11,7 +11,7 @@ from django.db.models import Count, DurationField, ExpressionWrapper, F, Max, Q,
 from django.http import HttpRequest
 
 from actions.history import runs_of
-from actions.models import Action
+from actions.models import Action, ActionKind
 from actions.selectors import actions_for, approvals_for
 from actions.states import ACTIVE, ActionStatus
 from awfdrs_site.kernel.pages import page_of
@@ -64,7 +64,7 @@ def cards(tenant: Tenant, sort: str, now: datetime) -> list[Action]:
         rows.sort(
             key=lambda action: SEVERITY_RANK.get(action.incident.severity, len(SEVERITY_RANK))
         )
-    lines = auto_lines(tenant)
+    lines = auto_lines(tenant, now)
     runs = runs_of(tenant, [action.incident.signature for action in rows])
     failing = still_failing_counts([action.incident_id for action in rows])
     for action in rows:
@@ -93,16 +93,17 @@ def still_failing_counts(incident_ids: Sequence[UUID]) -> Mapping[UUID, int]:
     return dict(counted.values_list("incident_id", "n"))
 
 
-def auto_lines(tenant: Tenant) -> list[AutomationPolicy]:
-    """Every policy that may concern the tenant, the most specific first."""
-    rows = AutomationPolicy.objects.filter(Q(tenant=tenant) | Q(tenant=None))
+def auto_lines(tenant: Tenant, now: datetime) -> list[AutomationPolicy]:
+    """Every policy in force that may concern the tenant, the most specific first."""
+    in_force = AutomationPolicy.objects.filter(AutomationPolicy.in_force(now))
+    rows = in_force.filter(Q(tenant=tenant) | Q(tenant=None))
     return sorted(rows, key=lambda p: (p.tenant_id is None, p.workflow_id is None))
 
 
 def auto_line(policies: Sequence[AutomationPolicy], workflow_id: UUID) -> float:
-    """The confidence above which the workflow's recoveries run by themselves."""
+    """The confidence above which the workflow's retries run by themselves."""
     fitting = (p for p in policies if p.workflow_id in (None, workflow_id))
-    return next(fitting, AutomationPolicy()).confidence_threshold
+    return next(fitting, AutomationPolicy()).threshold_for(ActionKind.RETRY)
 
 
 def _decided(tenant: Tenant, now: datetime) -> QuerySet[Action]:

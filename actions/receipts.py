@@ -51,7 +51,7 @@ def difference_of(stored: dict[str, Any]) -> str:
     if again.outcome != receipt.outcome:
         return f"The outcome was {receipt.outcome}, judged again it is {again.outcome}."
     before = {check.name: check for check in receipt.checks}
-    changed = [c.name for c in again.checks if before.get(c.name) != c]
+    changed = [c.name for c in again.checks if before.get(c.name, c) != c]
     return f"Other than stored: {', '.join(changed) or 'the document'}."
 
 

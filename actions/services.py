@@ -13,7 +13,7 @@ from uuid import UUID
 from django.contrib.auth.models import AbstractBaseUser
 from django.db import transaction
 
-from actions import planning
+from actions import gatekeeping, planning
 from actions.lifecycle import lock_action, move
 from actions.models import Action, ActionKind
 from actions.states import ACTIVE, CANCELLABLE, ActionStatus
@@ -138,7 +138,8 @@ def cancel(*, action: Action, actor: Actor, now: datetime, comment: str = "") ->
 def run(*, action: Action, actor: Actor, now: datetime) -> Action:
     """Try a blocked action again: through the gate once more, when it is sent.
 
-    Raises 409 `action_active` while another retry is under way.
+    What only a dry run held back is the person's own decision from then on. Raises 409
+    `action_active` while another retry is under way.
     """
     incident, action = lock_action(action.pk)
     if action.status != ActionStatus.BLOCKED:
@@ -146,7 +147,8 @@ def run(*, action: Action, actor: Actor, now: datetime) -> Action:
         raise Problem(409, "invalid_transition", f"Only a blocked action is run by hand: {words}.")
     if action.kind == ActionKind.RETRY:
         _refuse_a_second_retry(incident)
-    move(action, ActionStatus.PLANNED, actor=actor, now=now, due_at=now)
+    fields = _decided(None, actor, now, "") if gatekeeping.is_rehearsed(action.receipt) else {}
+    move(action, ActionStatus.PLANNED, actor=actor, now=now, due_at=now, **fields)
     _note(action, f"asked to run the {action.kind} after all", actor, now, "")
     handoff.ring_on_commit("send")
     return action

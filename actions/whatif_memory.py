@@ -3,12 +3,11 @@
 from __future__ import annotations
 
 from collections import defaultdict, deque
-from collections.abc import Iterable
 from dataclasses import replace
 from datetime import datetime, timedelta
 from typing import Any
 
-from actions.whatif_facts import Seen, World
+from actions.whatif_facts import Replayed, Seen, World
 from actions.whatif_vendor import ReplayedBreaker
 from ai.evidence import CHANGE_WINDOW_MINUTES, Change
 from safety.breaker import Breaker, BreakerPolicy, Outcome
@@ -18,7 +17,7 @@ from safety.rule_types import EventKind, Ruleset
 WINDOW_MINUTES = 15
 TELLING_CALLS = 10
 NEWEST_CHANGES = 20
-MINUTE, HOUR = timedelta(minutes=1), timedelta(hours=1)
+MINUTE, HOUR, DAY = timedelta(minutes=1), timedelta(hours=1), timedelta(days=1)
 
 
 class Surroundings:
@@ -134,15 +133,14 @@ class Recoveries:
     """When which recovery was sent: what the caps and the cooldown look at."""
 
     def __init__(self) -> None:
-        self._sent: deque[datetime] = deque()
+        self._sent: dict[tuple[str, str], deque[datetime]] = defaultdict(deque)
         self._to_vendor: dict[str, deque[datetime]] = defaultdict(deque)
         self._by_workflow: dict[str, tuple[datetime, int]] = {}
         self._by_resource: dict[tuple[str, str], tuple[datetime, int]] = {}
 
-    def last_hour(self, now: datetime) -> int:
-        while self._sent and self._sent[0] <= now - HOUR:
-            self._sent.popleft()
-        return len(self._sent)
+    def counts(self, incident: Replayed, now: datetime) -> dict[str, Any]:
+        """How many were sent lately, by the names of the gate's facts."""
+        return {name: self._count((name, key), now) for name, key in _keys(incident).items()}
 
     def last_minute(self, vendor: str, now: datetime) -> deque[datetime]:
         """When the vendor was called, the oldest first."""
@@ -151,15 +149,20 @@ class Recoveries:
             calls.popleft()
         return calls
 
-    def note(
-        self, workflow: str, vendor: str, resources: Iterable[str], decision: int, at: datetime
-    ) -> None:
-        self._sent.append(at)
-        if vendor:
-            self.last_minute(vendor, at).append(at)
-        self._by_workflow[workflow] = (at, decision)
-        for resource in resources:
-            self._by_resource[workflow, resource] = (at, decision)
+    def _count(self, key: tuple[str, str], now: datetime) -> int:
+        sent = self._sent[key]
+        while sent and sent[0] <= now - (DAY if key[0].endswith("_day") else HOUR):
+            sent.popleft()
+        return len(sent)
+
+    def note(self, incident: Replayed, at: datetime) -> None:
+        for key in _keys(incident).items():
+            self._sent[key].append(at)
+        if incident.vendor:
+            self.last_minute(incident.vendor, at).append(at)
+        self._by_workflow[incident.workflow] = (at, incident.decision)
+        for resource in incident.asked:
+            self._by_resource[incident.workflow, resource] = (at, incident.decision)
 
     def last_other(
         self, workflow: str, resources: list[str], decision: int, now: datetime, cooldown: int
@@ -174,3 +177,14 @@ class Recoveries:
             (one[0] for one in found if one and one[1] != decision and one[0] > since),
             default=None,
         )
+
+
+def _keys(incident: Replayed) -> dict[str, str]:
+    """What a recovery of the incident counts for. All of them are automated in a replay."""
+    return {
+        "actions_last_hour": "",
+        "actions_last_day": "",
+        "incident_retries_last_day": incident.signature,
+        "workflow_retries_last_hour": incident.workflow,
+        "vendor_retries_last_hour": incident.vendor.casefold(),
+    }

@@ -170,9 +170,7 @@ class Stages:
         self._reached(incident, "automatic")
         incident.asked = frozenset(list(incident.failing)[:RESOURCES_PER_CALL])
         incident.sent_at, incident.last_helped = at, False
-        self._recoveries.note(
-            incident.workflow, incident.vendor, incident.asked, incident.decision, at
-        )
+        self._recoveries.note(incident, at)
         found = self._band(incident)
         chance = found.latest_seconds - found.earliest_seconds
         seconds = self._automation(incident).verify_seconds + chance
@@ -230,12 +228,19 @@ class Stages:
             vendor=incident.vendor,
             attempt=incident.attempt,
             max_attempts=self._limit(incident),
-            actions_last_hour=self._recoveries.last_hour(at),
             max_actions_per_hour=automation.max_actions_per_hour,
+            max_actions_per_day=automation.max_actions_per_day,
+            max_incident_retries_per_day=automation.max_incident_retries_per_day,
+            max_workflow_retries_per_hour=automation.max_workflow_retries_per_hour,
+            max_vendor_retries_per_hour=automation.max_vendor_retries_per_hour
+            if incident.vendor
+            else None,
             last_recovery_at=last,
             cooldown_seconds=automation.cooldown_seconds,
             confidence=draft.confidence if draft else None,
-            confidence_threshold=automation.confidence_threshold,
+            confidence_threshold=automation.threshold_for("retry"),
+            dry_run=automation.dry_run,
+            **self._recoveries.counts(incident, at),
             **self._calls(incident.vendor, at),
         )
         breaker = self.vendors.state_at(incident.vendor, at)

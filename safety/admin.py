@@ -189,7 +189,7 @@ class _AutomationPolicyForm(RuleForm):
         tenant = values.get("tenant", getattr(self.instance, "tenant", None))
         if values.get("workflow") and tenant is None and "workflow" not in self.errors:
             self.add_error("tenant", "A workflow's policy needs its tenant.")
-        return values
+        return values | {"confidence_thresholds": values.get("confidence_thresholds") or {}}
 
 
 @admin.register(AutomationPolicy)
@@ -197,9 +197,13 @@ class AutomationPolicyAdmin(RuleAdmin):
     form = _AutomationPolicyForm
     list_display = (
         "__str__", "tenant", "workflow", "confidence_threshold", "max_attempts",
-        "max_actions_per_hour", "cooldown_seconds", "approval_seconds",
+        "max_actions_per_hour", "cooldown_seconds", "dry_run", "in_force", "expires_at",
     )  # fmt: skip
     list_select_related = ("tenant", "workflow")
+
+    @admin.display(boolean=True)
+    def in_force(self, policy: AutomationPolicy) -> bool:
+        return policy.expires_at is None or timezone.now() < policy.expires_at
 
 
 class _KillSwitchForm(TenantForm):

@@ -10,7 +10,7 @@ once everything that stands in the way. The outcome is the worst verdict:
 
 What cannot be read counts as the dangerous state: an unreadable kill switch is engaged, an
 unreadable breaker is open, an unknown count is over its limit. A person's approval takes the place
-of confidence and of the hourly cap on automation; it opens no kill switch, no breaker, no retry
+of confidence, of the caps and of a dry run's end; it opens no kill switch, no breaker, no retry
 limit and no cooldown. Telling people (`escalate`) passes: stopping automation must never mean that
 nobody hears of a failure.
 """
@@ -21,13 +21,17 @@ from collections.abc import Callable
 from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
 from math import isfinite
-from typing import Any, Literal, cast
+from typing import Any, Literal, cast, get_args
 
 import msgspec
+
+from safety.caps import BLAST_RADIUS, RETRIES, Cap, weigh
 
 Verdict = Literal["pass", "wait", "defer", "block"]
 Outcome = Literal["run", "wait", "defer", "block"]
 ActionKind = Literal["retry", "escalate", "none"]
+# The kinds that the gate asks about; telling people is not held up.
+GATED = tuple(kind for kind in get_args(ActionKind) if kind not in ("escalate", "none"))
 Scope = Literal["global", "tenant", "workflow", "vendor", "action"]
 Blocks = Literal["automation", "ingestion", "both"]
 BreakerState = Literal["closed", "open", "half_open", "forced_open", "disabled", "unreadable"]
@@ -62,11 +66,12 @@ class SwitchFact:
 class GateFacts:
     """All that the gate looks at. Times carry a zone; a None count or state was not readable.
 
-    `attempt`: number of the attempt in question, from 1. `actions_last_hour`: automated actions of
-    the tenant, this one not counted. `last_recovery_at`: when the last *other* recovery of the same
-    workflow and resource started; `last_recovery_label` names it ("INC-12").
-    `vendor_calls`: calls made to the vendor in the last minute, this one not counted, of at most
-    `vendor_calls_per_minute` (None: no limit); `vendor_calls_until`: when one more is free.
+    `attempt`: number of the attempt in question, from 1. Counts leave this step out: automated
+    actions are the tenant's that no person asked for, retries anybody's, `vendor_calls` those of
+    the last minute. A limit of None is not asked about. `vendor_calls_until`: when one more call is
+    free. `last_recovery_at`: when the last *other* recovery of the same workflow and resource
+    started; `last_recovery_label` names it ("INC-12"). `dry_run`: automation decides and sends
+    nothing.
     `approved_by`: the person who approved this step, "" if nobody.
     """
 
@@ -88,12 +93,21 @@ class GateFacts:
     max_attempts: int = 5
     actions_last_hour: int | None = 0
     max_actions_per_hour: int = 600
+    actions_last_day: int | None = None
+    max_actions_per_day: int | None = None
+    incident_retries_last_day: int | None = None
+    max_incident_retries_per_day: int | None = None
+    workflow_retries_last_hour: int | None = None
+    max_workflow_retries_per_hour: int | None = None
+    vendor_retries_last_hour: int | None = None
+    max_vendor_retries_per_hour: int | None = None
     last_recovery_at: datetime | None = None
     last_recovery_label: str = ""
     cooldown_seconds: int = 300
     confidence: float | None = None
     confidence_threshold: float = 0.8
     approved_by: str = ""
+    dry_run: bool = False
 
     @classmethod
     def from_json(cls, data: dict[str, Any]) -> GateFacts:
@@ -150,10 +164,15 @@ def judge(facts: GateFacts) -> Receipt:
     if facts.confidence is not None and not isfinite(facts.confidence):
         facts = replace(facts, confidence=None)
     checks = tuple(check(facts) for check in _CHECKS)
-    worst = max((check.verdict for check in checks), key=_WORST.index)
+    checks += (_dry_run(facts, _worst(checks)),)
+    worst = _worst(checks)
     untils = [check.until for check in checks if check.verdict == "defer" and check.until]
     until = max(untils) if worst == "defer" and untils else None
     return Receipt(_OUTCOMES[_WORST.index(worst)], checks, until, facts)
+
+
+def _worst(checks: tuple[Check, ...]) -> Verdict:
+    return max((check.verdict for check in checks), key=_WORST.index)
 
 
 def covers(switch: SwitchFact, facts: GateFacts) -> bool:
@@ -258,19 +277,21 @@ def _retry_limit(facts: GateFacts) -> Check:
     return Check("retry_limit", "pass", f"Attempt {attempt} of {most}.", numbers)
 
 
+def _retry_caps(facts: GateFacts) -> Check:
+    return _capped("retry_caps", RETRIES, facts)
+
+
 def _blast_radius(facts: GateFacts) -> Check:
-    done, most = facts.actions_last_hour, facts.max_actions_per_hour
-    numbers: Numbers = {"actions_last_hour": done, "max_actions_per_hour": most}
-    if done is not None and done < most:
-        reason = f"{done} of {most} automated actions in the last hour."
-        return Check("blast_radius", "pass", reason, numbers)
-    if done is None:
-        reason = "The automated actions of the last hour could not be counted."
-    else:
-        reason = f"{done} automated actions in the last hour, the cap is {most}."
-    if facts.approved_by:
-        return Check("blast_radius", "pass", f"{reason} Approved by {facts.approved_by}.", numbers)
-    return Check("blast_radius", "wait", reason, numbers)
+    return _capped("blast_radius", BLAST_RADIUS, facts)
+
+
+def _capped(name: str, caps: tuple[Cap, ...], facts: GateFacts) -> Check:
+    counted = {n: getattr(facts, n) for cap in caps for n in (cap.count, cap.limit)}
+    room, reason, asked = weigh(caps, counted)
+    numbers: Numbers = {**asked}
+    if not room and facts.approved_by:
+        return Check(name, "pass", f"{reason} Approved by {facts.approved_by}.", numbers)
+    return Check(name, "pass" if room else "wait", reason, numbers)
 
 
 def _cooldown(facts: GateFacts) -> Check:
@@ -305,6 +326,17 @@ def _confidence(facts: GateFacts) -> Check:
     return Check("confidence", "wait", f"{mine} is under the line of {theirs}.", numbers)
 
 
+def _dry_run(facts: GateFacts, worst: Verdict) -> Check:
+    """Takes "run" away from automation; what the other checks hold back stays as they say."""
+    if not facts.dry_run or facts.action_kind != "retry":
+        return Check("dry_run", "pass", "This is no dry run.", {})
+    if facts.approved_by:
+        return Check("dry_run", "pass", f"A dry run, but {facts.approved_by} wants it.", {})
+    if worst == "pass":
+        return Check("dry_run", "block", "A dry run: it would have run.", {})
+    return Check("dry_run", "pass", f"A dry run, and it would not have run: {worst}.", {})
+
+
 def _share(value: float, line: float) -> tuple[str, str]:
     """Both with two decimals, or with as many as it takes to tell them apart."""
     for decimals in range(2, 17):
@@ -336,6 +368,7 @@ _CHECKS: tuple[Callable[[GateFacts], Check], ...] = (
     _only_for_retries(_circuit_breaker),
     _only_for_retries(_rate_limit),
     _only_for_retries(_retry_limit),
+    _only_for_retries(_retry_caps),
     _only_for_retries(_blast_radius),
     _only_for_retries(_cooldown),
     _only_for_retries(_confidence),

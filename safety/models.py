@@ -1,4 +1,4 @@
-"""May this happen: vendors (in vendor_models), rules, policies and kill switches.
+"""May this happen: vendors (in vendor_models), rules, policies (in policy_models), switches.
 
 Rules without a tenant are the defaults; a tenant's own rule of the same key wins.
 """
@@ -12,6 +12,7 @@ from django.core.validators import MaxValueValidator, MinValueValidator
 from django.db import models
 from django.db.models import F, Q
 
+from safety.policy_models import AutomationPolicy as AutomationPolicy  # noqa: PLC0414
 from safety.vendor_models import BreakerChange as BreakerChange  # noqa: PLC0414
 from safety.vendor_models import BreakerState as BreakerState  # noqa: PLC0414
 from safety.vendor_models import OnOpen as OnOpen  # noqa: PLC0414
@@ -144,46 +145,6 @@ class EventTypeRule(models.Model):
 
     def __str__(self) -> str:
         return f"{self.pattern} → {self.kind}"
-
-
-class AutomationPolicy(models.Model):
-    """What automation may do by itself. The most specific row wins: workflow, tenant, default."""
-
-    tenant = models.ForeignKey(Tenant, on_delete=models.CASCADE, null=True, blank=True)
-    workflow = models.ForeignKey(Workflow, on_delete=models.CASCADE, null=True, blank=True)
-    confidence_threshold = models.FloatField(
-        default=0.8,
-        validators=[MinValueValidator(0.0), MaxValueValidator(1.0)],
-        help_text="The auto line: below it a person decides.",
-    )
-    max_attempts = models.PositiveSmallIntegerField(
-        default=5, validators=[MinValueValidator(1), MaxValueValidator(20)]
-    )
-    max_actions_per_hour = models.PositiveIntegerField(
-        default=600, help_text="Automated actions of the tenant in any hour (blast radius)."
-    )
-    cooldown_seconds = models.PositiveIntegerField(default=300)
-    approval_seconds = models.PositiveIntegerField(
-        default=900, help_text="How long an approval waits before it expires and escalates."
-    )
-    verify_seconds = models.PositiveIntegerField(
-        default=60, help_text="How long a recovery may take to show in the workflow's own events."
-    )
-
-    class Meta:
-        verbose_name_plural = "automation policies"
-        constraints = [
-            models.UniqueConstraint(
-                fields=["tenant", "workflow"], name="automation_policy_once", nulls_distinct=False
-            ),
-            models.CheckConstraint(
-                condition=Q(confidence_threshold__gte=0, confidence_threshold__lte=1),
-                name="automation_threshold_range",
-            ),
-        ]
-
-    def __str__(self) -> str:
-        return f"policy of {self.workflow or self.tenant or 'everyone'}"
 
 
 class SwitchScope(models.TextChoices):

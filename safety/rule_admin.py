@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+from datetime import datetime
 from typing import Any
 
+from django import forms
 from django.contrib import messages
 from django.contrib.admin.utils import unquote
 from django.core.exceptions import PermissionDenied
@@ -118,7 +120,12 @@ class RuleAdmin(TenantAdmin):
 
 def _as_posted(values: Any, fields: Any) -> dict[str, Any]:
     """Stored values as a browser would post them: an unticked box is not there."""
-    posted = {name: values.get(name) for name in fields}
-    return {
-        name: "" if value is None else value for name, value in posted.items() if value is not False
-    }
+    posted: dict[str, Any] = {}
+    for name, field in fields.items():
+        value = values.get(name)
+        if isinstance(field, forms.SplitDateTimeField):
+            parts = field.widget.decompress(value and datetime.fromisoformat(value))
+            posted |= {f"{name}_{index}": part or "" for index, part in enumerate(parts)}
+        elif value is not False:
+            posted[name] = "" if value is None else field.prepare_value(value)
+    return posted

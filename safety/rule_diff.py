@@ -48,17 +48,22 @@ def _of(section: str, old: Any, new: Any) -> Iterator[Difference]:
     for name, fields in after.items():
         if name not in before:
             yield Difference(section, name, "added", after=fields)
-        elif changed := [key for key in fields if fields[key] != before[name].get(key)]:
+        elif changed := _changed(before[name], fields):
             yield Difference(
                 section, name, "changed",
                 {key: before[name].get(key) for key in changed},
-                {key: fields[key] for key in changed},
+                {key: fields.get(key) for key in changed},
             )  # fmt: skip
     for name, fields in before.items():
         if name not in after:
             yield Difference(section, name, "removed", before=fields)
     if section in ORDERED:
         yield from _moved(section, before, after)
+
+
+def _changed(before: Mapping[str, Any], after: Mapping[str, Any]) -> list[str]:
+    """The values that are not the same; one that only one side has is None on the other."""
+    return [key for key in sorted({*before, *after}) if before.get(key) != after.get(key)]
 
 
 def _moved(section: str, before: Iterable[str], after: Iterable[str]) -> Iterator[Difference]:

@@ -15,7 +15,7 @@ from typing import Any
 import yaml
 
 from safety.rule_fields import RuleError
-from safety.rule_types import FailureRule, RetryPolicy, Ruleset
+from safety.rule_types import AutomationRule, FailureRule, RetryPolicy, Ruleset
 from safety.ruleset import RulesetError, parse
 
 # The files of config/rules, by section.
@@ -35,7 +35,7 @@ _NEVER_FOLD = 1_000_000
 
 def sections_of(rules: Ruleset) -> dict[str, Any]:
     """The rules as plain data, by section; a section without rules is left out."""
-    automation = {rule.workflow: _without(asdict(rule), "workflow") for rule in rules.automation}
+    automation = {rule.workflow: _automation(rule) for rule in rules.automation}
     found: dict[str, Any] = {
         "error_codes": {rule.name: _failure(rule) for rule in rules.error_codes},
         "retry_policies": {rule.name: _policy(rule) for rule in rules.retry_policies},
@@ -98,6 +98,13 @@ def _policy(rule: RetryPolicy) -> dict[str, Any]:
         "backoff_multiplier": rule.multiplier,
         "jitter": rule.jitter_ratio,
     }
+
+
+def _automation(rule: AutomationRule) -> dict[str, Any]:
+    fields = _without(asdict(rule), "workflow")
+    fields["confidence_thresholds"] = dict(rule.confidence_thresholds)
+    ends = fields.pop("expires_at")
+    return fields | ({"expires_at": ends.isoformat()} if ends else {})
 
 
 def _without(fields: dict[str, Any], name: str) -> dict[str, Any]:

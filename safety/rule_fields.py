@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from dataclasses import dataclass, field
+from datetime import datetime
 from typing import Any, TypeVar
 
 Choice = TypeVar("Choice", bound=str)
@@ -124,6 +125,20 @@ class Fields:
         if isinstance(self._left.get(key), bool):
             return when_true if self.flag(key, True) else 0.0
         return self.number(key, 0.0, 1.0, default)
+
+    def instant(self, key: str) -> datetime | None:
+        """An instant in ISO 8601 with its offset from UTC; None if there is none."""
+        text = self.text(key, "") if key in self else ""
+        if not text:
+            return None
+        try:
+            instant = datetime.fromisoformat(text)
+        except ValueError:
+            instant = None
+        if instant is None or instant.tzinfo is None:
+            self.wrong(key, "Expected a time with its offset, as 2026-03-01T12:00:00+00:00.")
+            return None
+        return instant
 
     def mapping(self, key: str) -> Fields:
         """The mapping under `key`; an empty one, and a mistake, if there is none."""

@@ -2,11 +2,14 @@
 
 from __future__ import annotations
 
+import dataclasses
 from collections.abc import Callable, Iterable, Mapping
+from datetime import datetime
 from typing import Any, TypeVar, cast
 from uuid import UUID
 
 from django.db.models import Model, Q, QuerySet
+from django.utils import timezone
 
 from awfdrs_site.kernel.problem import FieldError, invalid
 from safety import rule_types as pure
@@ -21,13 +24,12 @@ from safety.models import (
 from tenants.models import Tenant, Workflow
 
 POSITION_STEP = 10
-_AUTOMATION_FIELDS = (
-    "confidence_threshold",
-    "max_attempts",
-    "max_actions_per_hour",
-    "cooldown_seconds",
-    "approval_seconds",
-    "verify_seconds",
+ANY = Q()
+# Columns and rule call these the same; the map of thresholds is frozen in the rule.
+_AUTOMATION_FIELDS = tuple(
+    one.name
+    for one in dataclasses.fields(pure.AutomationRule)
+    if one.name not in ("workflow", "confidence_thresholds")
 )
 Row = TypeVar("Row", bound=Model)
 # Told of each stored row that a write changes: the row, what the columns were, what they became.
@@ -43,7 +45,8 @@ def load(tenant_id: UUID | None) -> pure.Ruleset:
     patterns = _own_first(MessagePattern, tenant_id, "name", "retry_policy")
     types = _own_first(EventTypeRule, tenant_id, "pattern")
     policies = _own_first(RetryPolicy, tenant_id, "name")
-    automation = _own_first(AutomationPolicy, tenant_id, "workflow_id", "workflow")
+    in_force = AutomationPolicy.in_force(timezone.now())
+    automation = _own_first(AutomationPolicy, tenant_id, "workflow_id", "workflow", only=in_force)
     vendors = Vendor.objects.filter(tenant_id=tenant_id) if tenant_id else ()
     return pure.Ruleset(
         error_codes=tuple(_failure(row.code, row) for row in codes),
@@ -64,12 +67,20 @@ def load(tenant_id: UUID | None) -> pure.Ruleset:
 def _automation(row: AutomationPolicy) -> pure.AutomationRule:
     return pure.AutomationRule(
         workflow=row.workflow.name if row.workflow else "",
+        confidence_thresholds=tuple(sorted(row.confidence_thresholds.items())),
         **{name: getattr(row, name) for name in _AUTOMATION_FIELDS},
     )
 
 
-def _own_first(model: type[Row], tenant_id: UUID | None, key: str, *related: str) -> list[Row]:
-    rows = _all(model).filter(Q(tenant_id=tenant_id) | Q(tenant=None))
+def _automation_fields(rule: pure.AutomationRule) -> dict[str, Any]:
+    plain = {name: getattr(rule, name) for name in _AUTOMATION_FIELDS}
+    return plain | {"confidence_thresholds": dict(rule.confidence_thresholds)}
+
+
+def _own_first(
+    model: type[Row], tenant_id: UUID | None, key: str, *related: str, only: Q = ANY
+) -> list[Row]:
+    rows = _all(model).filter(only, Q(tenant_id=tenant_id) | Q(tenant=None))
     found: dict[Any, Row] = {}
     for row in rows.select_related(*related) if related else rows:
         if row.tenant_id is not None or getattr(row, key) not in found:  # type: ignore[attr-defined]
@@ -249,10 +260,7 @@ def _store_automation(
     if unknown:
         detail = f"No workflow {unknown[0]!r}; a workflow's policy belongs to its tenant."
         raise invalid([FieldError("automation.workflows", "workflow_not_found", detail)])
-    fields = {
-        named.get(rule.workflow): {name: getattr(rule, name) for name in _AUTOMATION_FIELDS}
-        for rule in rules
-    }
+    fields = {named.get(rule.workflow): _automation_fields(rule) for rule in rules}
     return _upsert(AutomationPolicy, "workflow", fields, tenant, noted)
 
 
@@ -287,7 +295,8 @@ def _upsert(
 def _columns(row: Model, names: Iterable[str]) -> dict[str, Any]:
     """The columns as the audit log keeps them: of a row that is pointed to, its key."""
     fields = [field for field in row._meta.concrete_fields if field.name in set(names)]
-    return {field.name: field.value_from_object(row) for field in fields}
+    values = {field.name: field.value_from_object(row) for field in fields}
+    return {n: v.isoformat() if isinstance(v, datetime) else v for n, v in values.items()}
 
 
 def _all(model: type[Row]) -> QuerySet[Row]:

@@ -8,6 +8,7 @@ from collections.abc import Set as AbstractSet
 import re2
 
 from safety.codes import normalise_code
+from safety.gate import GATED
 from safety.rule_fields import Fields
 from safety.rule_types import (
     BACKOFF_KINDS,
@@ -185,16 +186,38 @@ def automation(root: Fields) -> tuple[AutomationRule, ...]:
 
 
 def _automation_rule(workflow: str, fields: Fields, base: AutomationRule) -> AutomationRule:
+    def seconds(name: str, low: int = 1, days: int = 1) -> int:
+        return fields.whole(name, low, days * DAY_SECONDS, getattr(base, name))
+
+    def count(name: str, high: int, low: int = 1) -> int:
+        return fields.whole(name, low, high, getattr(base, name))
+
     threshold = fields.number("confidence_threshold", 0.01, 1.0, base.confidence_threshold)
-    per_hour = fields.whole("max_actions_per_hour", 1, 100_000, base.max_actions_per_hour)
     return AutomationRule(
         workflow=workflow,
         confidence_threshold=threshold,
-        max_attempts=fields.whole("max_attempts", 1, 20, base.max_attempts),
-        max_actions_per_hour=per_hour,
-        cooldown_seconds=fields.whole("cooldown_seconds", 1, DAY_SECONDS, base.cooldown_seconds),
-        approval_seconds=fields.whole(
-            "approval_seconds", 10, 7 * DAY_SECONDS, base.approval_seconds
-        ),
-        verify_seconds=fields.whole("verify_seconds", 1, DAY_SECONDS, base.verify_seconds),
+        confidence_thresholds=_thresholds(fields, base),
+        max_attempts=count("max_attempts", 20),
+        max_actions_per_hour=count("max_actions_per_hour", 100_000),
+        max_actions_per_day=count("max_actions_per_day", 1_000_000),
+        max_incident_retries_per_day=count("max_incident_retries_per_day", 1000),
+        max_workflow_retries_per_hour=count("max_workflow_retries_per_hour", 100_000),
+        max_vendor_retries_per_hour=count("max_vendor_retries_per_hour", 100_000),
+        cooldown_seconds=seconds("cooldown_seconds"),
+        recurrence_seconds=seconds("recurrence_seconds"),
+        max_ineffective=count("max_ineffective", 100),
+        approval_seconds=seconds("approval_seconds", low=10, days=7),
+        verify_seconds=seconds("verify_seconds"),
+        dry_run=fields.flag("dry_run", base.dry_run),
+        # The end is that of one row: a workflow's does not end with the defaults.
+        expires_at=fields.instant("expires_at"),
     )
+
+
+def _thresholds(fields: Fields, base: AutomationRule) -> tuple[tuple[str, float], ...]:
+    if "confidence_thresholds" not in fields:
+        return base.confidence_thresholds
+    lines = fields.mapping("confidence_thresholds")
+    found = tuple((kind, lines.number(kind, 0.01, 1.0)) for kind in GATED if kind in lines)
+    lines.done()
+    return found

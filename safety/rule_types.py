@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from datetime import datetime
 from functools import cached_property
 from typing import Literal, get_args
 
@@ -99,15 +100,31 @@ class EventTypeRule:
 
 @dataclass(frozen=True, slots=True)
 class AutomationRule:
-    """What automation may do by itself; `workflow` "" holds for every workflow."""
+    """What automation may do by itself; `workflow` "" holds for every workflow.
+
+    `confidence_thresholds`: (kind of action, its own line), in the order of the kinds.
+    """
 
     workflow: str = ""
     confidence_threshold: float = 0.8
+    confidence_thresholds: tuple[tuple[str, float], ...] = ()
     max_attempts: int = 5
     max_actions_per_hour: int = 600
+    max_actions_per_day: int = 5000
+    max_incident_retries_per_day: int = 20
+    max_workflow_retries_per_hour: int = 300
+    max_vendor_retries_per_hour: int = 300
     cooldown_seconds: int = 300
+    recurrence_seconds: int = 3600
+    max_ineffective: int = 3
     approval_seconds: int = 900
     verify_seconds: int = 60
+    dry_run: bool = False
+    expires_at: datetime | None = None
+
+    def threshold_for(self, action_kind: str) -> float:
+        """From which confidence on automation may do this by itself."""
+        return dict(self.confidence_thresholds).get(action_kind, self.confidence_threshold)
 
 
 # A careful policy for a transient failure whose rule names none (or is not there any more).

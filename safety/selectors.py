@@ -7,6 +7,7 @@ from datetime import datetime
 from uuid import UUID
 
 from django.db.models import Q, QuerySet
+from django.utils import timezone
 
 from awfdrs_site.kernel.problem import not_found
 from safety import rule_rows
@@ -49,9 +50,12 @@ def event_kind(tenant_id: UUID, event_type: str) -> EventKind:
 
 def policy_for(tenant_id: UUID, workflow_id: UUID | None) -> AutomationPolicy:
     """What automation may do in the workflow: its policy, the tenant's, the default's, or the
-    fields' own defaults (an unsaved row). Without a workflow: in those that have no own."""
+    fields' own defaults (an unsaved row). Without a workflow: in those that have no own.
+    What is over does not count."""
     rows = AutomationPolicy.objects.filter(
-        Q(tenant_id=tenant_id) | Q(tenant=None), Q(workflow_id=workflow_id) | Q(workflow=None)
+        AutomationPolicy.in_force(timezone.now()),
+        Q(tenant_id=tenant_id) | Q(tenant=None),
+        Q(workflow_id=workflow_id) | Q(workflow=None),
     )
     by_reach = {(row.tenant_id is not None, row.workflow_id is not None): row for row in rows}
     return by_reach[max(by_reach)] if by_reach else AutomationPolicy(tenant_id=tenant_id)

@@ -77,7 +77,7 @@ def _plain(field: Field[Any, Any], row: Model) -> Any:
         return "[set]" if value else ""
     if isinstance(value, datetime | date):
         return value.isoformat()
-    return value if isinstance(value, bool | int | float | str | list | None) else str(value)
+    return value if isinstance(value, bool | int | float | str | list | dict | None) else str(value)
 
 
 class Audited(ModelAdmin):

@@ -19,6 +19,7 @@ from awfdrs_site.kernel.actor import Actor
 from awfdrs_site.kernel.models import AuditEntry
 from awfdrs_site.kernel.problem import Problem
 from incidents.models import Incident
+from safety.models import AutomationPolicy
 from safety.services import engage_switch
 from tenants.models import Workflow
 from tests import processes
@@ -246,3 +247,26 @@ def test_a_second_recovery_of_the_same_order_is_put_off(
     other = an_incident(workflow, resource_id="8", error_code="another_code")
     planning.plan([a_decision(other).pk], timezone.now())
     assert Action.objects.get(incident=other).receipt["outcome"] == "run"
+
+
+def test_senders_at_once_stay_under_the_cap(planned: Planned, workflow: Workflow) -> None:
+    """Eight senders have one action each and two may be sent in the hour: two are [S5].
+
+    Seen red without `_lock_counts` in `judge_and_take`: four and six of eight were sent.
+    """
+    AutomationPolicy.objects.create(tenant=workflow.tenant, max_actions_per_hour=2)
+    claimed = []
+    for _ in range(8):
+        planned()
+        claimed.append(sending.claim(timezone.now()))
+
+    def send(number: int) -> bool:
+        action = claimed[number]
+        assert action is not None
+        return sending.start(action, timezone.now()) is not None
+
+    assert sorted(map(str, at_once(8, send))) == ["False"] * 6 + ["True"] * 2
+    waiting = Action.objects.filter(kind="retry", status="waiting")
+    assert waiting.count() == 6
+    [cap] = [c for c in waiting[0].receipt["checks"] if c["name"] == "blast_radius"]
+    assert (cap["verdict"], cap["numbers"]["actions_last_hour"]) == ("wait", 2)

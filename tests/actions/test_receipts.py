@@ -14,12 +14,20 @@ from hypothesis import given
 
 from actions.models import Action
 from actions.receipts import difference_of
+from safety.caps import BLAST_RADIUS, RETRIES
 from safety.gate import GateFacts, Receipt, judge
 from tests.cast import Cast
 from tests.pages.conftest import cast, decided, incident_of, quick_passwords
 from tests.pure.strategies import NOW, gate_facts, many
 
 __all__ = ["cast", "decided", "incident_of", "quick_passwords"]
+
+
+NEW_CHECKS = ("rate_limit", "retry_caps", "dry_run")
+NEW_FACTS = (
+    *("vendor_calls_per_minute", "vendor_calls_until"),
+    *(name for cap in (*BLAST_RADIUS[1:], *RETRIES) for name in (cap.count, cap.limit)),
+)
 
 
 def verify(**options: str) -> str:
@@ -45,7 +53,7 @@ def test_it_names_what_differs() -> None:
     receipt = stored(judge(GateFacts(NOW, "t", "w", "w", "retry", confidence=0.9)))
     assert "judged again it is run" in difference_of(receipt | {"outcome": "block"})
     assert difference_of(receipt | {"more": 1}) == "Other than stored: the document."
-    receipt["checks"][-1]["reason"] = "Because."
+    receipt["checks"][-2]["reason"] = "Because."
     assert difference_of(receipt) == "Other than stored: confidence."
     assert "cannot be read" in difference_of({"outcome": "run"})
     assert difference_of({}) == "It has no receipt."
@@ -54,12 +62,14 @@ def test_it_names_what_differs() -> None:
 @many
 @given(gate_facts)
 def test_it_finds_no_difference_in_what_an_older_gate_wrote(facts: GateFacts) -> None:
-    """A gate that had no limit of calls: neither its check nor its facts are in the receipt."""
-    old = replace(facts, vendor_calls=0, vendor_calls_per_minute=None, vendor_calls_until=None)
-    receipt = stored(judge(old))
-    receipt["checks"] = [one for one in receipt["checks"] if one["name"] != "rate_limit"]
-    for name in [name for name in receipt["inputs"] if name.startswith("vendor_calls")]:
+    """A gate without caps, limit of calls and dry run: their checks and facts are not in there."""
+    none = dict.fromkeys(NEW_FACTS) | {"vendor_calls": 0, "dry_run": False}
+    receipt = stored(judge(replace(facts, **none)))
+    receipt["checks"] = [one for one in receipt["checks"] if one["name"] not in NEW_CHECKS]
+    for name in none:
         del receipt["inputs"][name]
+    blast = next(one for one in receipt["checks"] if one["name"] == "blast_radius")
+    assert set(blast["numbers"]) <= {"actions_last_hour", "max_actions_per_hour"}
     assert difference_of(receipt) == ""
 
 

@@ -137,3 +137,14 @@ def anna(world: World) -> Client:
     client = Client()
     client.force_login(world.admin)
     return client
+
+
+# What the form of an automation policy posts, beside tenant and workflow.
+POLICY = {
+    "confidence_threshold": "0.8", "confidence_thresholds": "{}", "max_attempts": "5",
+    "max_actions_per_hour": "600", "max_actions_per_day": "5000",
+    "max_incident_retries_per_day": "20", "max_workflow_retries_per_hour": "300",
+    "max_vendor_retries_per_hour": "300", "cooldown_seconds": "300",
+    "recurrence_seconds": "3600", "max_ineffective": "3", "approval_seconds": "900",
+    "verify_seconds": "60", "expires_at_0": "", "expires_at_1": "",
+}  # fmt: skip

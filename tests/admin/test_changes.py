@@ -25,7 +25,7 @@ from safety.models import (
 from safety.selectors import event_kind
 from tenants.models import ApiKey, Membership, Tenant, Workflow
 from tenants.services import issue_key
-from tests.admin.conftest import World
+from tests.admin.conftest import POLICY, World
 from tests.admin.test_pages import url
 
 SECRET = "whsec_bmV3LXNlY3JldC1uZXctc2VjcmV0"
@@ -235,17 +235,31 @@ def test_a_retry_policy_that_cannot_be_is_refused(
 
 
 @pytest.mark.parametrize(
-    "bad", [{"confidence_threshold": "-1"}, {"confidence_threshold": "1.1"}, {"max_attempts": "0"}]
+    "bad",
+    [
+        {"confidence_threshold": "-1"},
+        {"confidence_threshold": "1.1"},
+        {"confidence_thresholds": "[1]"},
+        {"confidence_thresholds": "0.9"},
+        {"confidence_thresholds": '{"escalate": 0.9}'},
+        {"confidence_thresholds": '{"retry": "0.9"}'},
+        {"confidence_thresholds": '{"retry": true}'},
+        {"confidence_thresholds": '{"retry": 1.1}'},
+        {"max_attempts": "0"},
+        {"max_actions_per_day": "0"},
+        {"max_incident_retries_per_day": "1001"},
+        {"max_workflow_retries_per_hour": "0"},
+        {"max_vendor_retries_per_hour": ""},
+        {"recurrence_seconds": "86401"},
+        {"max_ineffective": "0"},
+        {"expires_at_0": "tomorrow"},
+    ],
 )
 def test_an_automation_policy_outside_its_bounds_is_refused(
     anna: Client, world: World, bad: dict[str, str]
 ) -> None:
     page = url(AutomationPolicy, "change", world.policy.pk)
-    body = {
-        "workflow": str(world.workflow.pk), "confidence_threshold": "0.9", "max_attempts": "3",
-        "max_actions_per_hour": "10", "cooldown_seconds": "300", "approval_seconds": "900",
-        "verify_seconds": "60",
-    }  # fmt: skip
+    body = POLICY | {"workflow": str(world.workflow.pk), "confidence_thresholds": '{"retry": 0.9}'}
     assert anna.post(page, body | bad).status_code == 200
     assert anna.post(page, body).status_code == 302
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import replace
+from datetime import UTC, datetime
 from typing import Any
 
 import pytest
@@ -13,16 +14,12 @@ from safety.models import AutomationPolicy, ErrorCode, RetryPolicy
 from safety.rule_files import read_default_rules
 from safety.rule_history import versions_of
 from safety.services import import_rules
-from tests.admin.conftest import World
+from tests.admin.conftest import POLICY, World
 from tests.admin.test_pages import url
 
 
 def policy_body(world: World, **fields: str) -> dict[str, str]:
-    return {
-        "workflow": str(world.workflow.pk), "confidence_threshold": "0.8", "max_attempts": "5",
-        "max_actions_per_hour": "600", "cooldown_seconds": "300", "approval_seconds": "900",
-        "verify_seconds": "60",
-    } | fields  # fmt: skip
+    return POLICY | {"workflow": str(world.workflow.pk)} | fields
 
 
 @pytest.fixture
@@ -131,3 +128,16 @@ def test_a_form_has_the_limits_of_the_files(
     answer = anna.post(page, policy_body(world, **{field: value}))
     assert answer.status_code == 200
     assert "Must be between" in answer.content.decode()
+
+
+def test_an_end_and_a_line_of_its_own_survive_a_restore(anna: Client, world: World) -> None:
+    """What the form shows in two boxes or as JSON is posted as it would be."""
+    page = url(AutomationPolicy, "change", world.policy.pk)
+    ends = {"expires_at_0": "2030-01-01", "expires_at_1": "12:00:00"}
+    first = policy_body(world, confidence_thresholds='{"retry": 0.9}', **ends)
+    for body in (first, policy_body(world)):
+        assert anna.post(page, body).status_code == 302
+    assert "is as it was then" in restore(anna, world.policy, 1).content.decode()
+    policy = AutomationPolicy.objects.get(pk=world.policy.pk)
+    assert policy.confidence_thresholds == {"retry": 0.9}
+    assert policy.expires_at == datetime(2030, 1, 1, 12, tzinfo=UTC)

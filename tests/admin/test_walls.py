@@ -15,7 +15,7 @@ from incidents.models import Incident
 from ingestion.models import Event
 from safety.models import AutomationPolicy, ErrorCode, KillSwitch, RetryPolicy, Vendor
 from tenants.models import ApiKey, Membership, Tenant, Workflow
-from tests.admin.conftest import World
+from tests.admin.conftest import POLICY, World
 from tests.admin.test_pages import MODELS, url
 
 TENANT_TABLES = (
@@ -92,11 +92,7 @@ def test_a_posted_row_cannot_point_into_another_tenant(
 def test_a_superusers_row_cannot_mix_tenants_either(
     boss: Client, world: World, other: World
 ) -> None:
-    policy = {
-        "tenant": str(world.tenant.pk), "workflow": str(other.workflow.pk),
-        "confidence_threshold": "0.8", "max_attempts": "5", "max_actions_per_hour": "600",
-        "cooldown_seconds": "300", "approval_seconds": "900", "verify_seconds": "60",
-    }  # fmt: skip
+    policy = POLICY | {"tenant": str(world.tenant.pk), "workflow": str(other.workflow.pk)}
     answer = boss.post(url(AutomationPolicy, "add"), policy)
     assert "belongs to another tenant" in answer.content.decode()
 

@@ -12,6 +12,7 @@ from ai.confidence import Outcomes
 from ai.decide import Case
 from ai.evidence import CauseFacts, Change
 from ai.similarity import IncidentText, PastIncident, Similar
+from safety.caps import BLAST_RADIUS, RETRIES
 from safety.gate import GateFacts, SwitchFact
 from safety.rule_types import BACKOFF_KINDS, CATEGORIES, SEVERITIES, RetryPolicy
 
@@ -156,6 +157,12 @@ gate_facts = st.builds(
     max_attempts=st.integers(0, 8),
     actions_last_hour=st.none() | st.integers(0, 20),
     max_actions_per_hour=st.integers(1, 20),
+    **{
+        number: st.none() | st.integers(0, 20)
+        for cap in (*BLAST_RADIUS[1:], *RETRIES)
+        for number in (cap.count, cap.limit)
+    },
+    dry_run=st.booleans(),
     last_recovery_at=st.none() | moments,
     last_recovery_label=st.sampled_from(["", "INC-3"]),
     cooldown_seconds=st.integers(0, 5000),

@@ -15,8 +15,8 @@ from tests.pure.strategies import gate_facts, many
 
 NOW = datetime(2026, 3, 1, 12, 0, tzinfo=UTC)
 NAMES = (
-    *("kill_switch", "circuit_breaker", "rate_limit", "retry_limit"),
-    *("blast_radius", "cooldown", "confidence"),
+    *("kill_switch", "circuit_breaker", "rate_limit", "retry_limit", "retry_caps"),
+    *("blast_radius", "cooldown", "confidence", "dry_run"),
 )
 GOOD = GateFacts(
     now=NOW,
@@ -51,6 +51,12 @@ def test_it_runs_when_every_check_passes() -> None:
 STOP_ALL = SwitchFact("global", reason="Payout storm.", engaged_by="anna")
 STOP_VENDOR = SwitchFact("vendor", "k1", tenant_id="t1", vendor="Stripe")
 STOP_RETRIES = SwitchFact("action", "k2", tenant_id="t1", action_kind="retry")
+
+DAILY = {
+    "actions_last_hour": 9, "max_actions_per_hour": 10,
+    "actions_last_day": 50, "max_actions_per_day": 50,
+}  # fmt: skip
+INCIDENT = {"incident_retries_last_day": 20, "max_incident_retries_per_day": 20}
 
 TABLE: list[tuple[str, dict[str, Any], Verdict, str]] = [
     ("kill_switch", {"switches": (STOP_ALL,)}, "block",
@@ -99,6 +105,32 @@ TABLE: list[tuple[str, dict[str, Any], Verdict, str]] = [
      "The automated actions of the last hour could not be counted."),
     ("blast_radius", {"actions_last_hour": 10, "max_actions_per_hour": 10, "approved_by": "anna"},
      "pass", "10 automated actions in the last hour, the cap is 10. Approved by anna."),
+    ("blast_radius", DAILY | {"actions_last_day": 49}, "pass",
+     "9 of 10 automated actions in the last hour, 49 of 50 automated actions in the last day."),
+    ("blast_radius", DAILY, "wait", "50 automated actions in the last day, the cap is 50."),
+    ("blast_radius", DAILY | {"actions_last_hour": 10}, "wait",
+     ("10 automated actions in the last hour, the cap is 10. "
+      "50 automated actions in the last day, the cap is 50.")),
+    ("blast_radius", DAILY | {"actions_last_day": None}, "wait",
+     "The automated actions of the last day could not be counted."),
+    ("retry_caps", {}, "pass", "No cap is set."),
+    ("retry_caps", INCIDENT, "wait", "20 retries of the incident in the last day, the cap is 20."),
+    ("retry_caps", INCIDENT | {"approved_by": "anna"}, "pass",
+     "20 retries of the incident in the last day, the cap is 20. Approved by anna."),
+    ("retry_caps", INCIDENT | {"incident_retries_last_day": 19}, "pass",
+     "19 of 20 retries of the incident in the last day."),
+    ("retry_caps", {"workflow_retries_last_hour": 3, "max_workflow_retries_per_hour": 3}, "wait",
+     "3 retries of the workflow in the last hour, the cap is 3."),
+    ("retry_caps", {"vendor_retries_last_hour": 3, "max_vendor_retries_per_hour": 3}, "wait",
+     "3 retries for the vendor in the last hour, the cap is 3."),
+    ("retry_caps", {"max_vendor_retries_per_hour": 3}, "wait",
+     "The retries for the vendor of the last hour could not be counted."),
+    ("retry_caps", {"vendor_retries_last_hour": 0, "max_vendor_retries_per_hour": 0}, "wait",
+     "0 retries for the vendor in the last hour, the cap is 0."),
+    ("dry_run", {}, "pass", "This is no dry run."),
+    ("dry_run", {"dry_run": True}, "block", "A dry run: it would have run."),
+    ("dry_run", {"dry_run": True, "approved_by": "anna"}, "pass",
+     "A dry run, but anna wants it."),
     ("cooldown", {}, "pass", "No other recovery of payments.capture on file."),
     ("cooldown", {"last_recovery_at": AGO, "last_recovery_label": "INC-3"}, "defer",
      "Last recovery of payments.capture (INC-3) 99 s ago; 201 s of 300 s left."),
@@ -136,6 +168,20 @@ def test_it_takes_the_worst_verdict_and_the_latest_time() -> None:
     assert [one.name for one in receipt.stopping()] == ["circuit_breaker", "cooldown"]
     blocked = judge(replace(deferred, attempt=9))
     assert (blocked.outcome, blocked.until) == ("block", None)
+
+
+@pytest.mark.parametrize(
+    ("changes", "outcome", "words"),
+    [
+        ({"confidence": 0.5}, "wait", "A dry run, and it would not have run: wait."),
+        ({"attempt": 9}, "block", "A dry run, and it would not have run: block."),
+        ({"action_kind": "escalate"}, "run", "This is no dry run."),
+    ],
+)
+def test_a_dry_run_takes_only_run_away(changes: dict[str, Any], outcome: str, words: str) -> None:
+    """What waits for a person still does, and people are told as ever."""
+    receipt = judge(facts(dry_run=True, **changes))
+    assert (receipt.outcome, receipt.checks[-1].reason) == (outcome, words)
 
 
 COVERS = [
@@ -223,7 +269,7 @@ def test_it_runs_only_if_nothing_speaks_against_it(given_facts: GateFacts) -> No
             assert given_facts.vendor_calls is not None
             assert given_facts.vendor_calls < most
         sure = given_facts.confidence is not None
-        assert given_facts.approved_by or sure
+        assert given_facts.approved_by or (sure and not given_facts.dry_run)
     if receipt.until is not None:
         assert receipt.outcome == "defer"
         assert receipt.until > given_facts.now

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import replace
+from datetime import UTC
 
 from hypothesis import given
 from hypothesis import strategies as st
@@ -32,6 +33,7 @@ sentences = st.text(max_size=60).map(
 )
 names = sentences.filter(bool)
 days = st.integers(1, 86_400)
+lines = st.floats(0.01, 1.0)
 
 
 @st.composite
@@ -64,9 +66,16 @@ def rulesets(draw: st.DrawFn) -> Ruleset:
     types = draw(st.sets(st.from_regex(r"[a-z0-9_.*-]*[a-z0-9]\*?", fullmatch=True), max_size=3))
     workflows = sorted(draw(st.sets(names, max_size=3)))
     automation = st.builds(
-        AutomationRule, confidence_threshold=st.floats(0.01, 1.0),
+        AutomationRule, confidence_threshold=lines,
+        confidence_thresholds=st.just(()) | lines.map(lambda line: (("retry", line),)),
         max_attempts=st.integers(1, 20), max_actions_per_hour=st.integers(1, 100_000),
-        cooldown_seconds=days, approval_seconds=st.integers(10, 604_800), verify_seconds=days,
+        max_actions_per_day=st.integers(1, 10**6),
+        max_incident_retries_per_day=st.integers(1, 1000),
+        max_workflow_retries_per_hour=st.integers(1, 100_000),
+        max_vendor_retries_per_hour=st.integers(1, 100_000),
+        cooldown_seconds=days, recurrence_seconds=days, max_ineffective=st.integers(1, 100),
+        approval_seconds=st.integers(10, 604_800), verify_seconds=days, dry_run=st.booleans(),
+        expires_at=st.none() | st.datetimes(timezones=st.just(UTC)),
     )  # fmt: skip
     return Ruleset(
         error_codes=tuple(failure(code) for code in sorted(codes)),

@@ -111,6 +111,7 @@ def test_it_lists_every_limit_with_its_use(stripe: Vendor) -> None:
     figures = {label: (row.used, row.limit, row.window, row.level) for label, row in rows.items()}
     assert figures == {
         "Automated actions": (0, 600, "hour", "ok"),
+        "Automated actions a day": (0, 5000, "day", "ok"),
         "Events": (8, 40, "minute", "ok"),
         "Events of stripe": (8, 10, "minute", "near"),
         "Calls to stripe": (10, 10, "minute", "over"),
