@@ -10,20 +10,19 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import replace
 from datetime import datetime, timedelta
-from typing import Any, cast
+from typing import Any
 from uuid import UUID
 
 from django.db import connection
 from django.db.models import Count, Q, QuerySet
 
-from actions.models import Action, ActionKind
+from actions.models import Action
 from awfdrs_site.kernel.transition import lock
 from incidents.models import FailingResource, Incident
 from incidents.selectors import still_failing
 from safety import breakers, limiter
 from safety.breaker import Outcome, half_open_at, holds, probes_free
 from safety.breakers import Call
-from safety.gate import ActionKind as GateKind
 from safety.gate import GateFacts, Receipt, SwitchFact, judge
 from safety.models import AutomationPolicy, KillSwitch, Vendor
 from safety.selectors import engaged_switches, policy_for, vendor_for
@@ -49,7 +48,7 @@ def judge_and_take(action: Action, now: datetime) -> Receipt:
     its breaker is half-open, the vendor's row. A call that is counted and then not sent, for the
     transaction failed, stays counted.
     """
-    if action.kind != ActionKind.RETRY:
+    if not action.acts:
         return judge_action(action, now)
     _lock_counts(action.tenant_id)
     vendor = vendor_for(action.tenant_id, action.incident.vendor)
@@ -122,14 +121,15 @@ def judge_action(action: Action, now: datetime, vendor: Vendor | None = None) ->
     """
     incident = action.incident
     policy = policy_for(incident.tenant_id, incident.workflow_id)
-    last_recovery = last_other_recovery(action, policy, now) if action.attempt == 1 else None
+    last_recovery = last_other_recovery(action, policy, now) if _begins(action) else None
     vendor = vendor or vendor_for(incident.tenant_id, incident.vendor)
     facts = GateFacts(
         now=now,
         tenant_id=str(incident.tenant_id),
         workflow_id=str(incident.workflow_id),
         workflow=incident.workflow.name,
-        action_kind=cast(GateKind, action.kind),
+        action_kind=action.kind,
+        acts=action.acts,
         vendor=incident.vendor,
         switches=tuple(map(_fact, engaged_switches(incident.tenant_id, now))),
         attempt=action.attempt,
@@ -137,14 +137,37 @@ def judge_action(action: Action, now: datetime, vendor: Vendor | None = None) ->
         last_recovery_at=last_recovery,
         cooldown_seconds=policy.cooldown_seconds,
         confidence=action.decision.confidence if action.decision else None,
-        confidence_threshold=policy.threshold_for(action.kind),
-        approved_by=action.decided_by_name,
+        confidence_threshold=policy.threshold_for("plan" if action.step else action.kind),
+        approved_by=action.decided_by_name or approved_plan(action),
+        needs_person=_needs_person(action),
         dry_run=policy.dry_run,
         **_counts(incident, policy, now),
         **_breaker(action, vendor, now),
         **_rate(action, vendor, now),
     )
     return judge(facts)
+
+
+def _begins(action: Action) -> bool:
+    """Whether a recovery begins with it: what follows under way is not held up by the cooldown."""
+    if action.recovery is None or not action.step:
+        return action.attempt == 1
+    earlier = action.recovery.actions.filter(acts=True, sent_at__isnull=False)
+    return not earlier.exclude(pk=action.pk).exists()
+
+
+def approved_plan(action: Action) -> str:
+    """Who approved the plan that the action is a step of: that holds for all of its steps."""
+    return action.recovery.approved_by_name if action.recovery and action.step else ""
+
+
+def _needs_person(action: Action) -> str:
+    plan = action.recovery.plan() if action.recovery and action.step else None
+    if plan is None:
+        return ""
+    if plan.has_irreversible_step():
+        return f"{plan.title} has a step that cannot be undone."
+    return f"{plan.title} always asks a person." if plan.approval == "always" else ""
 
 
 def _fact(switch: KillSwitch) -> SwitchFact:
@@ -174,7 +197,7 @@ def _breaker(action: Action, vendor: Vendor | None, now: datetime) -> dict[str, 
 
 
 def _rate(action: Action, vendor: Vendor | None, now: datetime) -> dict[str, Any]:
-    if vendor is None or action.kind != ActionKind.RETRY:
+    if vendor is None or not action.acts:
         return {}
     answer = limiter.ask_shared(limiter.calls_of(vendor), counts=False)
     return _calls(vendor, answer, now)
@@ -221,17 +244,17 @@ def _counts(incident: Incident, policy: AutomationPolicy, now: datetime) -> dict
 
 
 def sent_since(tenant_id: UUID, since: datetime) -> QuerySet[Action]:
-    """The tenant's retries that were sent after `since`, whoever wanted them."""
-    return Action.objects.filter(tenant_id=tenant_id, kind=ActionKind.RETRY, sent_at__gt=since)
+    """The tenant's actions that were sent after `since`, whoever wanted them."""
+    return Action.objects.filter(tenant_id=tenant_id, acts=True, sent_at__gt=since)
 
 
 def automated_last_hour(tenant_id: UUID, now: datetime) -> int:
-    """How many retries the tenant had in the last hour by automation alone."""
+    """How many actions the tenant had in the last hour by automation alone."""
     return automated_since(tenant_id, now - HOUR).count()
 
 
 def automated_since(tenant_id: UUID, since: datetime) -> QuerySet[Action]:
-    """Retries of the tenant sent after `since` that no person asked for or approved."""
+    """Actions of the tenant sent after `since` that no person asked for or approved."""
     return sent_since(tenant_id, since).filter(decided_by_name="")
 
 
@@ -245,7 +268,7 @@ def last_other_recovery(action: Action, policy: AutomationPolicy, now: datetime)
     failing = list(still_failing(incident).exclude(resource_id="")[:COOLDOWN_RESOURCES])
     if not failing:
         others = Action.objects.filter(
-            incident__workflow_id=incident.workflow_id, kind=ActionKind.RETRY, sent_at__gt=since
+            incident__workflow_id=incident.workflow_id, acts=True, sent_at__gt=since
         ).exclude(pk=action.pk)
         return others.order_by("-sent_at").values_list("sent_at", flat=True).first()
     same = Q()

@@ -7,8 +7,9 @@ from typing import Any
 from uuid import UUID
 
 from actions.models import Action, ActionKind
+from actions.plans.following import follow
 from actions.states import FINAL, TRANSITIONS, ActionStatus
-from awfdrs_site.kernel import live
+from awfdrs_site.kernel import live, work
 from awfdrs_site.kernel.actor import MACHINE, Actor
 from awfdrs_site.kernel.transition import change_status, lock
 from incidents import announce
@@ -39,14 +40,34 @@ def lock_action(action_id: UUID) -> tuple[Incident, Action]:
 
 
 def move(
-    action: Action, to: str, *, actor: Actor, now: datetime, comment: str = "", **fields: Any
+    action: Action,
+    to: str,
+    *,
+    actor: Actor,
+    now: datetime,
+    comment: str = "",
+    goes_on: bool = False,
+    **fields: Any,
 ) -> Action:
-    """One step of the locked `action`; its locked incident's recovery follows, pages are told."""
+    """One step of the locked `action`; its locked incident and its recovery follow, pages are told.
+
+    `goes_on`: the caller inserts the next attempt at once, so this end is not the recovery's.
+    """
     if to in FINAL:
         fields.setdefault("finished_at", now)
     change_status(action, to, table=TRANSITIONS, actor=actor, now=now, comment=comment, **fields)
     show(action)
+    if not goes_on:
+        hand_on(action, now)
     return action
+
+
+def hand_on(action: Action, now: datetime) -> None:
+    """Let the action's recovery know what became of it, in the same commit [P9]."""
+    if action.recovery is not None and action.step:
+        work.enqueue("recover", action.tenant_id, [action.recovery.pk], now)
+    elif action.recovery is not None:
+        follow(action.recovery, action, now)
 
 
 def note(action: Action, text: str, now: datetime) -> None:
@@ -60,7 +81,9 @@ def show(action: Action) -> None:
     incident = action.incident
     recovery = _RECOVERY.get(ActionStatus(action.status))
     over = incident.status in (IncidentStatus.RESOLVED, IncidentStatus.IGNORED)
-    if action.kind == ActionKind.RETRY and recovery is not None and not over:
+    # Of a plan, the recovery as a whole says how the incident stands.
+    alone = action.kind == ActionKind.RETRY and not action.step
+    if alone and recovery is not None and not over:
         set_recovery(incident, recovery)
     for topic in ("actions", "approvals"):
         data = {"id": str(action.pk), "status": action.status, "incident": str(incident.pk)}

@@ -8,6 +8,7 @@ from django.conf import settings
 from django.db import models
 from django.db.models import Q
 
+from actions.plans.models import Recovery, RecoveryPlan
 from actions.states import ACTIVE, ActionStatus
 from actions.whatif_models import RunStatus, WhatIfRun
 from ai.models import Decision
@@ -16,13 +17,23 @@ from incidents.models import Incident
 from safety.models import KillSwitch
 from tenants.models import Tenant
 
-__all__ = ["Action", "ActionKind", "RunStatus", "WhatIfRun"]
+__all__ = ["Action", "ActionKind", "Recovery", "RecoveryPlan", "RunStatus", "WhatIfRun"]
 
 
 class ActionKind(models.TextChoices):
+    """The kinds that decisions name; plans may name any of `actions/catalog`."""
+
     RETRY = "retry", "Retry"
     ESCALATE = "escalate", "Escalate"
     NONE = "none", "Do nothing"
+
+
+class StepRole(models.TextChoices):
+    """What an attempt is to its plan."""
+
+    DO = "do", "Step"
+    VERIFY = "verify", "Verification"
+    UNDO = "undo", "Undo"
 
 
 class Action(models.Model):
@@ -39,8 +50,20 @@ class Action(models.Model):
     decision = models.ForeignKey(
         Decision, on_delete=models.PROTECT, related_name="actions", null=True
     )
-    kind = models.CharField(max_length=10, choices=ActionKind)
+    kind = models.CharField(max_length=40)
+    acts = models.BooleanField(
+        default=True, help_text="It changes something out there, so the gate is asked."
+    )
+    recovery = models.ForeignKey(
+        Recovery, on_delete=models.PROTECT, related_name="actions", null=True
+    )
+    # Of a plan's recovery: which step, and whether it does, verifies or undoes.
+    step = models.CharField(max_length=64, blank=True)
+    role = models.CharField(max_length=10, choices=StepRole, blank=True)
     status = models.CharField(max_length=10, choices=ActionStatus, default=ActionStatus.PLANNED)
+    timeout_seconds = models.PositiveIntegerField(
+        default=300, help_text="How long the target may work on it once it was taken."
+    )
     attempt = models.PositiveSmallIntegerField(default=1)
     max_attempts = models.PositiveSmallIntegerField(default=1)
     parameters = models.JSONField(default=dict)
@@ -73,6 +96,12 @@ class Action(models.Model):
                 condition=Q(status__in=[str(s) for s in ACTIVE], kind=ActionKind.RETRY),
                 name="action_one_active_retry",
             ),
+            # What a plan asks for is started once, whoever looks when [P9].
+            models.UniqueConstraint(
+                fields=["recovery", "step", "role", "attempt"],
+                condition=~Q(step=""),
+                name="action_once_in_plan",
+            ),
             models.CheckConstraint(
                 condition=Q(status__in=ActionStatus.values), name="action_status"
             ),
@@ -85,13 +114,13 @@ class Action(models.Model):
             models.Index(
                 fields=["due_at"],
                 name="action_due",
-                condition=Q(status__in=["planned", "claimed", "sending", "unknown"]),
+                condition=Q(status__in=["planned", "claimed", "sending", "unknown", "verifying"]),
             ),
             # What the caps count: retries that were sent, newest first.
             models.Index(
                 fields=["tenant", "-sent_at"],
                 name="action_retries_sent",
-                condition=Q(kind=ActionKind.RETRY, sent_at__isnull=False),
+                condition=Q(acts=True, sent_at__isnull=False),
                 include=["incident", "decided_by_name"],
             ),
             models.Index(fields=["tenant", "status", "-id"], name="action_by_status"),
@@ -105,6 +134,13 @@ class Action(models.Model):
 
     def __str__(self) -> str:
         return f"{self.kind} {self.attempt} of {self.max_attempts}"
+
+    def get_kind_display(self) -> str:
+        """The kind in words, as the catalog has it."""
+        from actions.catalog import kinds  # the catalog's modules import this one
+
+        kind = kinds().get(self.kind)
+        return kind.label if kind else self.kind
 
     def has_expired(self, now: datetime) -> bool:
         """A waiting approval past its time: nobody can approve it any more."""

@@ -11,8 +11,10 @@ from uuid import UUID
 from django.db import transaction
 
 from actions import gatekeeping
-from actions.lifecycle import show
-from actions.models import Action, ActionKind
+from actions.catalog import kind_named
+from actions.lifecycle import hand_on, note, show
+from actions.models import Action, ActionKind, Recovery
+from actions.plans.services import begin
 from actions.states import ACTIVE, ActionStatus
 from ai.models import Decision, DecisionType
 from awfdrs_site.kernel import correlation, handoff, work
@@ -72,13 +74,21 @@ def _plan_retry(decision: Decision, now: datetime) -> None:
         escalate(decision.incident, decision.reasoning, decision=decision, now=now)
 
 
-def plan_attempt(decision: Decision, attempt: int, now: datetime) -> Action:
-    """Plan attempt number `attempt` under the decision; the incident is locked by the caller."""
+def plan_attempt(
+    decision: Decision, attempt: int, now: datetime, recovery: Recovery | None = None
+) -> Action:
+    """Plan attempt number `attempt` under the decision; the incident is locked by the caller.
+
+    `recovery`: the one it goes on with; without it, a new one begins.
+    """
+    if recovery is None:
+        recovery = begin(decision.incident, decision=decision, template=None, now=now)
     pause = delay_seconds(policy_of(decision), attempt, random.random())  # noqa: S311  (jitter, not a secret)
     return create(
         decision.incident,
         ActionKind.RETRY,
         decision=decision,
+        recovery=recovery,
         now=now,
         attempt=attempt,
         max_attempts=attempts_allowed(decision),
@@ -122,6 +132,7 @@ def create(
         incident=incident,
         decision=decision,
         kind=kind,
+        acts=kind_named(kind).acts,
         requested_by=requested_by.name,
         created_at=now,
         due_at=due_at or now,
@@ -142,6 +153,32 @@ def create(
     )
     count_saved(action)
     follow_up(action, now)
+    if not action.step:
+        hand_on(action, now)
+    return action
+
+
+def create_failed(
+    *, recovery: Recovery, kind: str, reason: str, now: datetime, **fields: Any
+) -> Action:
+    """Insert an attempt that could not even be put together; nothing was sent."""
+    action = Action.objects.create(
+        tenant_id=recovery.tenant_id,
+        incident=recovery.incident,
+        decision=recovery.decision,
+        recovery=recovery,
+        kind=kind,
+        acts=kind_named(kind).acts,
+        status=ActionStatus.FAILED,
+        result={"reason": reason[:500]},
+        created_at=now,
+        due_at=now,
+        finished_at=now,
+        correlation_id=recovery.correlation_id,
+        **fields,
+    )
+    note(action, f"{action.step} could not be put together: {reason[:300]}", now)
+    hand_on(action, now)
     return action
 
 

@@ -12,7 +12,7 @@ from datetime import datetime, timedelta
 from uuid import UUID
 
 from actions.gatekeeping import is_parked
-from actions.models import Action, ActionKind
+from actions.models import Action
 from actions.states import ActionStatus
 from awfdrs_site.kernel import handoff
 from safety.breaker import PASSING, probes_free, spread
@@ -42,7 +42,7 @@ def _release(vendor: Vendor, most: int | None, now: datetime) -> None:
     planned = Action.objects.filter(
         tenant_id=vendor.tenant_id,
         status=ActionStatus.PLANNED,
-        kind=ActionKind.RETRY,
+        acts=True,
         incident__vendor__iexact=vendor.name,
         receipt__outcome="defer",
     )

@@ -13,26 +13,18 @@ import hmac
 from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import datetime
-from typing import Any, Literal
+from typing import Any
 from urllib.parse import urlsplit
 
 import httpx
 
+from actions.catalog.kind import Outcome
 from awfdrs_site.kernel.strict_json import encode
 
 DEADLINE_SECONDS = 10.0
 REPLY_LIMIT = 64 * 1024
 # A reply that says the engine did not take the request; other 5xx may come after the deed.
 _REFUSALS = frozenset(range(400, 500)) | {501, 503}
-
-
-@dataclass(frozen=True)
-class Outcome:
-    """What became of a call: `status` of the reply (0: none) and words for people."""
-
-    certainty: Literal["accepted", "refused", "unknown"]
-    status: int
-    detail: str
 
 
 @dataclass(frozen=True)

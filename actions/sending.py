@@ -15,23 +15,23 @@ from datetime import datetime, timedelta
 from typing import Any
 
 import structlog
-from django.conf import settings
 from django.db import transaction
 from django.utils import timezone
 
 from actions import gatekeeping, planning, verification
+from actions.catalog import kind_named
+from actions.catalog.kind import Order, Outcome, Send
 from actions.lifecycle import lock_action, move, note
-from actions.models import Action, ActionKind
-from actions.retry_call import DEADLINE_SECONDS, Endpoint, Outcome, ask_status, request_retry
-from actions.states import ACTIVE, TRANSITIONS, ActionStatus
+from actions.models import Action, ActionKind, StepRole
+from actions.retry_call import DEADLINE_SECONDS
+from actions.states import TRANSITIONS, ActionStatus
 from awfdrs_site.kernel import correlation, work
 from awfdrs_site.kernel.actor import MACHINE
 from awfdrs_site.kernel.transition import change_status
 from incidents import announce
 from incidents.models import Incident, TimelineKind
 from incidents.selectors import still_failing
-from incidents.services import set_recovery
-from incidents.states import IncidentStatus, Recovery
+from incidents.states import IncidentStatus
 from safety import breakers
 from safety.selectors import policy_for
 from safety.switches import lock_switches_shared
@@ -40,19 +40,20 @@ log = structlog.get_logger(__name__)
 
 LEASE = timedelta(seconds=30)
 ASK_AGAIN = timedelta(seconds=5)
-ASKED_AT_ONCE = 20
+# How often a target that works on something is asked how far it is.
+ASK_WORKING = timedelta(seconds=2)
 RESOURCES_PER_CALL = 500
 _OVER = (IncidentStatus.RESOLVED, IncidentStatus.IGNORED)
 
 
 def run_due() -> int:
-    """Send everything due, then settle what is in doubt; return how many were dealt with."""
+    """Send everything that is due; return how many were dealt with."""
     take_back_lost(timezone.now())
     done = 0
     while (action := claim(timezone.now())) is not None:
         deliver(action)
         done += 1
-    return done + settle_unknown(timezone.now())
+    return done
 
 
 @transaction.atomic
@@ -80,14 +81,12 @@ def deliver(action: Action) -> None:
 
 
 def _deliver(action: Action) -> None:
-    request = start(action, timezone.now())
-    if request is None:
+    send = start(action, timezone.now())
+    if send is None:
         return
-    endpoint, body = request
     if timezone.now() > action_deadline(action):
         return  # too late to send under our lease: whoever finds it asks the engine
-    outcome = request_retry(endpoint, str(action.pk), body, timezone.now())
-    record(action, outcome, timezone.now())
+    record(action, send(), timezone.now())
 
 
 def action_deadline(action: Action) -> datetime:
@@ -97,8 +96,10 @@ def action_deadline(action: Action) -> datetime:
 
 
 @transaction.atomic
-def start(claimed: Action, now: datetime) -> tuple[Endpoint, dict[str, Any]] | None:
-    """Mark the action as being sent, if it still may be; return what to send, or None.
+def start(claimed: Action, now: datetime) -> Send | None:
+    """Mark the action as being sent, if it still may be; return what sends it.
+
+    None: it may not, or it was done here, in this transaction.
 
     The switch lock is taken first and the switches are read under it: after "stop" has returned,
     no action gets past this function [P7].
@@ -118,10 +119,22 @@ def start(claimed: Action, now: datetime) -> tuple[Endpoint, dict[str, Any]] | N
         _put_back(action, status, "" if told else planning.words_of(action, receipt), now)
         return None
     move(action, ActionStatus.SENDING, actor=MACHINE, now=now, sent_at=now, receipt=action.receipt)
-    if action.kind != ActionKind.RETRY:
-        _do_at_once(incident, action, now)
+    _mark_tried(incident, action, now)
+    kind = kind_named(action.kind)
+    done = kind.run(Order(action, now), kind.read(action.parameters))
+    if isinstance(done, Outcome):
+        settle(incident, action, done, now)
         return None
-    return _prepare(incident, action, now)
+    return done
+
+
+def _mark_tried(incident: Incident, action: Action, now: datetime) -> None:
+    """For the cooldown: what still fails has been tried to recover, under this decision [S7]."""
+    if action.acts and action.role != StepRole.UNDO:
+        failing = still_failing(incident).values_list("pk", flat=True)[:RESOURCES_PER_CALL]
+        incident.resources.filter(pk__in=list(failing)).update(
+            retried_at=now, retried_under=action.decision_id
+        )
 
 
 def _pointless(incident: Incident) -> str:
@@ -149,50 +162,6 @@ def _put_back(action: Action, status: str, words: str, now: datetime) -> None:
     planning.follow_up(action, now)
 
 
-def _prepare(incident: Incident, action: Action, now: datetime) -> tuple[Endpoint, dict[str, Any]]:
-    failing = list(still_failing(incident)[:RESOURCES_PER_CALL])
-    resources = [
-        {"resource_type": r.resource_type, "resource_id": r.resource_id}
-        for r in failing
-        if r.resource_id
-    ]
-    incident.resources.filter(pk__in=[r.pk for r in failing]).update(
-        retried_at=now, retried_under=action.decision_id
-    )
-    action.parameters |= {"failing": [r.pk for r in failing], "resources": resources[:20]}
-    action.save(update_fields=["parameters"])
-    text = f"Retry {action.attempt} of {action.max_attempts} sent to {incident.workflow.name}"
-    note(action, text, now)
-    workflow = incident.workflow
-    endpoint = Endpoint(workflow.retry_url, workflow.retry_secret, settings.RETRY_ALLOWED_HOSTS)
-    return endpoint, {
-        "action_id": str(action.pk),
-        "incident_id": str(incident.pk),
-        "incident_number": incident.number,
-        "workflow_id": str(incident.workflow_id),
-        "tenant_id": str(incident.tenant_id),
-        "attempt": action.attempt,
-        "correlation_id": action.correlation_id,
-        "resources": resources,
-        "requested_at": now.isoformat(),
-    }
-
-
-def _do_at_once(incident: Incident, action: Action, now: datetime) -> None:
-    """Escalations and no-ops leave nothing in doubt: they are done in this transaction."""
-    if action.kind == ActionKind.ESCALATE:
-        reason = action.parameters.get("reason", "")
-        retried = incident.actions.filter(kind=ActionKind.RETRY, status__in=ACTIVE).exists()
-        goes_on = retried or incident.status in _OVER
-        recovery = incident.recovery if goes_on else Recovery.ESCALATED
-        set_recovery(incident, recovery, escalated_at=now)
-        text = f"Escalated to the log channel: {reason}"
-        announce.note(incident, TimelineKind.ESCALATED, text, actor=MACHINE, now=now)
-        fields = {"incident": incident.label, "title": incident.title, "reason": reason}
-        transaction.on_commit(lambda: log.warning("escalation", **fields), robust=True)
-    move(action, ActionStatus.SUCCEEDED, actor=MACHINE, now=now, leased_until=None)
-
-
 @transaction.atomic
 def record(sent: Action, outcome: Outcome, now: datetime) -> None:
     """Write what the engine said, unless the lease was lost meanwhile (then another has it)."""
@@ -204,27 +173,55 @@ def record(sent: Action, outcome: Outcome, now: datetime) -> None:
 
 
 def settle(incident: Incident, action: Action, outcome: Outcome, now: datetime) -> None:
-    """Move a locked `sending` or `unknown` action to what the outcome proves."""
-    result = action.result | {"status": outcome.status, "detail": outcome.detail[:500]}
+    """Move a locked `sending`, `unknown` or `verifying` action to what the outcome proves."""
+    said = {"status": outcome.status, "detail": outcome.detail[:500], **outcome.result}
+    result = action.result | said
     if outcome.certainty == "accepted":
-        seconds = policy_for(action.tenant_id, incident.workflow_id).verify_seconds
-        until = now + timedelta(seconds=seconds)
-        fields = {"verify_until": until, "result": result, "leased_until": None}
-        move(action, ActionStatus.VERIFYING, actor=MACHINE, now=now, **fields)
-        work.enqueue("verify", action.tenant_id, [incident.pk], until)
-        if incident.status in _OVER:
-            work.enqueue("verify", action.tenant_id, [incident.pk], now)
+        _taken(incident, action, outcome.ended, result | {"taken": True}, now)
     elif outcome.certainty == "refused":
         # The engine never called the vendor: another may have the probe.
         breakers.record_calls([gatekeeping.report_of(action, None, now)], now)
-        verification.fail(
-            action, f"The engine did not take it: {outcome.detail[:200]}", now, result
-        )
+        verification.fail(action, f"It was not taken: {outcome.detail[:200]}", now, result)
     elif action.status == ActionStatus.SENDING:
         fields = {"due_at": now + ASK_AGAIN, "result": result, "leased_until": None}
         move(action, ActionStatus.UNKNOWN, actor=MACHINE, now=now, **fields)
-        text = "No answer to the retry: asking the engine whether it got it, sending nothing"
+        text = f"No answer to {_what(action)}: asking whether it arrived, sending nothing"
         note(action, text, now)
+
+
+def _what(action: Action) -> str:
+    return "the retry" if action.kind == ActionKind.RETRY else f"“{action.get_kind_display()}”"
+
+
+def _taken(
+    incident: Incident, action: Action, ended: bool | None, result: dict[str, Any], now: datetime
+) -> None:
+    """The target has it: what then depends on how things of this kind end."""
+    ends = kind_named(action.kind).ends
+    if ends == "at_once" and ended is None:
+        ended = True
+    if ended is False:
+        verification.fail(action, str(result["detail"])[:200], now, result)
+    elif ended is True:
+        fields: dict[str, Any] = {"result": result, "leased_until": None}
+        move(action, ActionStatus.SUCCEEDED, actor=MACHINE, now=now, **fields)
+    elif action.status != ActionStatus.VERIFYING:
+        _await(incident, action, result, now)
+
+
+def _await(incident: Incident, action: Action, result: dict[str, Any], now: datetime) -> None:
+    """Begun, not ended: the workflow's events will say, or the target when it is asked."""
+    by_events = kind_named(action.kind).ends == "by_events"
+    seconds = policy_for(action.tenant_id, incident.workflow_id).verify_seconds
+    until = now + timedelta(seconds=seconds if by_events else action.timeout_seconds)
+    fields: dict[str, Any] = {"verify_until": until, "result": result, "leased_until": None}
+    if not by_events:
+        fields["due_at"] = now + ASK_WORKING
+    move(action, ActionStatus.VERIFYING, actor=MACHINE, now=now, **fields)
+    if by_events:
+        work.enqueue("verify", action.tenant_id, [incident.pk], until)
+        if incident.status in _OVER:
+            work.enqueue("verify", action.tenant_id, [incident.pk], now)
 
 
 def take_back_lost(now: datetime) -> None:
@@ -247,53 +244,3 @@ def _take_back(incident: Incident, action: Action, now: datetime) -> None:
         action.fence += 1
         action.save(update_fields=["fence"])
         settle(incident, action, Outcome("unknown", 0, "The worker was lost."), now)
-
-
-def settle_unknown(now: datetime) -> int:
-    """Ask the engines about what is in doubt; later and later while they do not answer."""
-    settled = 0
-    for _ in range(ASKED_AT_ONCE):
-        unknown = _claim_unknown(now)
-        if unknown is None:
-            break
-        with correlation.bound(unknown.correlation_id, unknown.tenant_id):
-            settled += _settle_one(unknown, now)
-    return settled
-
-
-def _settle_one(unknown: Action, now: datetime) -> bool:
-    """Ask about one action; whether it is in doubt no more."""
-    workflow = unknown.incident.workflow
-    endpoint = Endpoint(workflow.retry_url, workflow.retry_secret, settings.RETRY_ALLOWED_HOSTS)
-    outcome = ask_status(endpoint, str(unknown.pk), timezone.now())
-    with transaction.atomic():
-        incident, action = lock_action(unknown.pk)
-        if action.status != ActionStatus.UNKNOWN:
-            return False
-        settle(incident, action, outcome, timezone.now())
-        if action.status != ActionStatus.UNKNOWN:
-            return True
-        _ask_later(incident, action, now)
-        return False
-
-
-@transaction.atomic
-def _claim_unknown(now: datetime) -> Action | None:
-    """Take what has been in doubt longest; nobody else asks about it within a lease."""
-    due = Action.objects.filter(status=ActionStatus.UNKNOWN, due_at__lte=now).order_by("due_at")
-    due = due.select_for_update(skip_locked=True, of=("self",), no_key=True)
-    action = due.select_related("incident__workflow").first()
-    if action is not None:
-        action.due_at = timezone.now() + LEASE
-        action.save(update_fields=["due_at"])
-    return action
-
-
-def _ask_later(incident: Incident, action: Action, now: datetime) -> None:
-    asked = action.result.get("asked", 0) + 1
-    action.result |= {"asked": asked}
-    action.due_at = now + ASK_AGAIN * 2 ** min(asked, 6)
-    action.save(update_fields=["result", "due_at"])
-    if asked == 3:
-        reason = "A retry is in doubt and the engine does not say whether it got it."
-        planning.escalate(incident, reason, decision=action.decision, now=now)

@@ -16,6 +16,7 @@ from django.db import transaction
 from actions import gatekeeping, planning
 from actions.lifecycle import lock_action, move
 from actions.models import Action, ActionKind
+from actions.plans.services import begin
 from actions.states import ACTIVE, CANCELLABLE, ActionStatus
 from ai.models import OutcomeResult
 from ai.services import remember
@@ -49,6 +50,10 @@ def approve(
     action = _lock_undecided(action, now)
     fields = _decided(user, actor, now, comment) | {"due_at": now + timedelta(seconds=delay)}
     move(action, ActionStatus.PLANNED, actor=actor, now=now, comment=comment, **fields)
+    if action.recovery is not None:
+        # It holds for the whole plan: its later steps ask nobody again.
+        action.recovery.approved_by_name = actor.name
+        action.recovery.save(update_fields=["approved_by_name"])
     _note(action, f"approved retry {action.attempt} of {action.max_attempts}", actor, now, comment)
     handoff.ring_on_commit("send")
     return action
@@ -181,6 +186,7 @@ def request_action(
         incident,
         ActionKind.RETRY,
         decision=None,
+        recovery=begin(incident, decision=None, template=None, now=now),
         now=now,
         due_at=now + timedelta(seconds=delay),
         requested_by=actor,

@@ -18,7 +18,7 @@ from django.db.models import Count, Q, QuerySet
 
 from actions import services
 from actions.lifecycle import lock_action
-from actions.models import Action, ActionKind
+from actions.models import Action
 from actions.selectors import actions_for
 from actions.states import ActionStatus
 from awfdrs_site.kernel.actor import Actor
@@ -36,7 +36,7 @@ VENDOR_DAYS = timedelta(days=30)
 
 
 def within_reach(switch: KillSwitch) -> Q:
-    """The retries that `switch` stops, by what they are and belong to; people are always called."""
+    """The actions that `switch` stops, by what they are and belong to; people are always called."""
     if switch.blocks == SwitchBlocks.INGESTION:
         return NOTHING
     target = {
@@ -44,7 +44,7 @@ def within_reach(switch: KillSwitch) -> Q:
         SwitchScope.VENDOR: Q(incident__vendor__iexact=switch.vendor),
         SwitchScope.ACTION: Q(kind=switch.action_kind),
     }.get(SwitchScope(switch.scope), Q())
-    return Q(kind=ActionKind.RETRY) & target
+    return Q(acts=True) & target
 
 
 def in_flight(tenant: Tenant, switch: KillSwitch | None = None) -> QuerySet[Action]:
@@ -52,7 +52,7 @@ def in_flight(tenant: Tenant, switch: KillSwitch | None = None) -> QuerySet[Acti
 
     After a stop these go on to their end; nothing is added to them.
     """
-    reach = within_reach(switch) if switch else Q(kind=ActionKind.RETRY)
+    reach = within_reach(switch) if switch else Q(acts=True)
     return actions_for(tenant).filter(reach, status__in=OUT)
 
 

@@ -96,7 +96,8 @@ def _succeed(incident: Incident, action: Action, now: datetime) -> None:
     seconds = round((now - (action.sent_at or now)).total_seconds(), 3)
     result = action.result | {"verified_by": "success events", "seconds_to_recover": seconds}
     move(action, ActionStatus.SUCCEEDED, actor=MACHINE, now=now, result=result)
-    remember(incident, OutcomeResult.SUCCEEDED, now, seconds_to_recover=seconds)
+    if not action.step:
+        remember(incident, OutcomeResult.SUCCEEDED, now, seconds_to_recover=seconds)
     text = f"Verified: retry {action.attempt} worked, {seconds:.1f} s after it was sent"
     note(action, text, now)
     if incident.status not in _OVER and still_failing(incident).exists():
@@ -108,21 +109,29 @@ def _succeed(incident: Incident, action: Action, now: datetime) -> None:
 def fail(
     action: Action, reason: str, now: datetime, result: Mapping[str, Any] | None = None
 ) -> None:
-    """End the locked action as failed; then the next attempt, or a person."""
+    """End the locked action as failed; then the next attempt, or a person.
+
+    Of a plan's step, the plan says what follows.
+    """
     outcome = dict(action.result if result is None else result) | {"reason": reason}
     fields: dict[str, Any] = {"result": outcome, "leased_until": None}
-    move(action, ActionStatus.FAILED, actor=MACHINE, now=now, **fields)
     incident, decision = action.incident, action.decision
+    if action.step:
+        move(action, ActionStatus.FAILED, actor=MACHINE, now=now, **fields)
+        note(action, f"{action.get_kind_display()} ({action.step}) failed: {reason}", now)
+        return
     if decision is not None:
         decision.incident = incident
     more = decision is not None and action.attempt < planning.attempts_allowed(decision)
+    goes_on = more and incident.status not in _OVER
+    move(action, ActionStatus.FAILED, actor=MACHINE, now=now, goes_on=goes_on, **fields)
     remember(incident, OutcomeResult.FAILED, now, ends_recovery=not more)
     text = f"Retry {action.attempt} of {action.max_attempts} failed: {reason}"
     note(action, text, now)
     if incident.status in _OVER:
         return
     if decision is not None and more:
-        planning.plan_attempt(decision, action.attempt + 1, now)
+        planning.plan_attempt(decision, action.attempt + 1, now, action.recovery)
     else:
         words = f"{action.attempt} of {action.max_attempts} retries failed; the last: {reason}"
         planning.escalate(incident, words, decision=decision, now=now)

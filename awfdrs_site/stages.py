@@ -4,7 +4,8 @@ POST /api/v1/events → ingestion.services.ingest      writes Event + Work(detec
 detect    event    → incident, timeline              writes Work(analyse), Work(verify)
 analyse   incident → Decision                        writes Work(plan)
 plan      decision → Action through the gate         the planned Action is the next work
-send      action   → one signed call, at most once   writes Work(verify)
+send      action   → one call, at most once          writes Work(verify), Work(recover)
+recover   recovery → its plan's next steps, or its end
 verify    incident → succeeded | next attempt | escalated
 release   breaker  → held recoveries, a few a second, once a vendor is back
 expire    action   → an approval nobody gave: escalated
@@ -18,8 +19,10 @@ from collections.abc import Callable
 from functools import partial
 
 from django.db import close_old_connections
+from django.utils import timezone
 
-from actions import planning, releasing, sending, services, verification, whatif_stage
+from actions import asking, planning, releasing, sending, services, verification, whatif_stage
+from actions.plans.stage import recover
 from ai.services import analyse
 from awfdrs_site.health import worker_beat
 from awfdrs_site.kernel import work
@@ -31,7 +34,8 @@ STAGES: dict[str, Callable[[], int]] = {
     # batch of these would lock them in the order they are due.
     "analyse": partial(work.run_due, "analyse", analyse, batch=1),
     "plan": partial(work.run_due, "plan", planning.plan, batch=1),
-    "send": sending.run_due,
+    "send": lambda: sending.run_due() + asking.run_due(timezone.now()),
+    "recover": partial(work.run_due, "recover", recover, batch=1),
     "verify": partial(work.run_due, "verify", verification.verify, batch=1),
     "release": partial(work.run_due, "release", releasing.release),
     "expire": partial(work.run_due, "expire", services.expire, batch=1),

@@ -156,3 +156,11 @@ def set_recovery(incident: Incident, recovery: str, **fields: Any) -> None:
         setattr(incident, name, value)
     incident.save(update_fields=["recovery", *fields])
     announce.changed(incident)
+
+
+def resolve_verified(incident: Incident, words: str, now: datetime) -> None:
+    """End the locked `incident` because a recovery was verified (called by the actions plane)."""
+    incident.resources.filter(recovered_at=None).update(recovered_at=now)
+    fields = {"resolved_at": now, "recovery": Recovery.RECOVERED}
+    move(incident, IncidentStatus.RESOLVED, actor=MACHINE, now=now, **fields)
+    announce.note(incident, TimelineKind.RESOLVED, f"Resolved: {words}", actor=MACHINE, now=now)

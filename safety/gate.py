@@ -21,7 +21,7 @@ from collections.abc import Callable
 from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
 from math import isfinite
-from typing import Any, Literal, cast, get_args
+from typing import Any, Literal, cast
 
 import msgspec
 
@@ -29,9 +29,8 @@ from safety.caps import BLAST_RADIUS, RETRIES, Cap, weigh
 
 Verdict = Literal["pass", "wait", "defer", "block"]
 Outcome = Literal["run", "wait", "defer", "block"]
-ActionKind = Literal["retry", "escalate", "none"]
-# The kinds that the gate asks about; telling people is not held up.
-GATED = tuple(kind for kind in get_args(ActionKind) if kind not in ("escalate", "none"))
+# What the gate asks about, as policies name it; telling people is not held up.
+GATED = ("retry", "plan")
 Scope = Literal["global", "tenant", "workflow", "vendor", "action"]
 Blocks = Literal["automation", "ingestion", "both"]
 BreakerState = Literal["closed", "open", "half_open", "forced_open", "disabled", "unreadable"]
@@ -72,6 +71,8 @@ class GateFacts:
     free. `last_recovery_at`: when the last *other* recovery of the same workflow and resource
     started; `last_recovery_label` names it ("INC-12"). `dry_run`: automation decides and sends
     nothing.
+    `acts`: whether the step changes anything out there (None, in receipts from before there were
+    plans: a retry does). `needs_person`: why it is never run without one, "" if it may be.
     `approved_by`: the person who approved this step, "" if nobody.
     """
 
@@ -79,7 +80,8 @@ class GateFacts:
     tenant_id: str
     workflow_id: str
     workflow: str
-    action_kind: ActionKind
+    action_kind: str
+    acts: bool | None = None
     vendor: str = ""
     switches: tuple[SwitchFact, ...] = ()
     switches_readable: bool = True
@@ -108,6 +110,7 @@ class GateFacts:
     confidence_threshold: float = 0.8
     approved_by: str = ""
     dry_run: bool = False
+    needs_person: str = ""
 
     @classmethod
     def from_json(cls, data: dict[str, Any]) -> GateFacts:
@@ -352,11 +355,21 @@ def _seconds(span: timedelta, *, up: bool = True) -> int:
     return whole + (1 if up and rest else 0)
 
 
-def _only_for_retries(check: Callable[[GateFacts], Check]) -> Callable[[GateFacts], Check]:
+def _point_of_no_return(facts: GateFacts) -> Check:
+    name, why = "point_of_no_return", facts.needs_person
+    if not why:
+        return Check(name, "pass", "What it does can be taken back, or repeated.", {})
+    if facts.approved_by:
+        return Check(name, "pass", f"{why} Approved by {facts.approved_by}.", {})
+    return Check(name, "wait", why, {})
+
+
+def _if_it_acts(check: Callable[[GateFacts], Check]) -> Callable[[GateFacts], Check]:
     name = check.__name__.removeprefix("_")
 
     def asked(facts: GateFacts) -> Check:
-        if facts.action_kind == "retry":
+        acts = facts.action_kind == "retry" if facts.acts is None else facts.acts
+        if acts:
             return check(facts)
         return Check(name, "pass", "Not asked: this step starts nothing in the workflow.", {})
 
@@ -364,12 +377,13 @@ def _only_for_retries(check: Callable[[GateFacts], Check]) -> Callable[[GateFact
 
 
 _CHECKS: tuple[Callable[[GateFacts], Check], ...] = (
-    _only_for_retries(_kill_switch),
-    _only_for_retries(_circuit_breaker),
-    _only_for_retries(_rate_limit),
-    _only_for_retries(_retry_limit),
-    _only_for_retries(_retry_caps),
-    _only_for_retries(_blast_radius),
-    _only_for_retries(_cooldown),
-    _only_for_retries(_confidence),
+    _if_it_acts(_kill_switch),
+    _if_it_acts(_circuit_breaker),
+    _if_it_acts(_rate_limit),
+    _if_it_acts(_retry_limit),
+    _if_it_acts(_retry_caps),
+    _if_it_acts(_blast_radius),
+    _if_it_acts(_cooldown),
+    _if_it_acts(_point_of_no_return),
+    _if_it_acts(_confidence),
 )

@@ -13,7 +13,7 @@ import pytest
 from django.db import transaction
 from django.utils import timezone
 
-from actions import sending, services
+from actions import asking, sending, services
 from actions.models import Action
 from awfdrs_site.kernel.actor import Actor
 from awfdrs_site.kernel.models import AuditEntry
@@ -104,8 +104,8 @@ def test_a_worker_killed_while_sending_sends_nothing_twice(
     action = planned()
     target.pause_seconds = 0 if moment == "before" else 5
     hold = (
-        "import time; from actions import retry_call\n"
-        "sending.request_retry = lambda *a: (print('sending', flush=True), time.sleep(60))\n"
+        "import time; from actions.catalog import retry\n"
+        "retry.request_retry = lambda *a: (print('sending', flush=True), time.sleep(60))\n"
         if moment == "before"
         else "print('sending', flush=True)\n"
     )
@@ -124,7 +124,7 @@ def test_a_worker_killed_while_sending_sends_nothing_twice(
     sending.take_back_lost(lease_over)
     assert reread(action).status == "unknown"
     Action.objects.filter(pk=action.pk).update(due_at=timezone.now())
-    sending.settle_unknown(timezone.now())
+    asking.run_due(timezone.now())
     assert reread(action).status == ("failed" if moment == "before" else "verifying")
     sending.run_due()
     calls = Counter(call["key"] for call in target.calls)

@@ -11,7 +11,8 @@ from contextlib import contextmanager
 import pytest
 from django.utils import timezone
 
-from actions import retry_call, sending
+from actions import asking, retry_call, sending
+from actions.catalog import retry as catalog_retry
 from actions.models import Action
 from actions.retry_call import Endpoint, ask_status, request_retry
 from tenants.models import Workflow
@@ -100,7 +101,7 @@ def test_an_action_in_doubt_with_a_broken_secret_holds_up_no_other(
     )
     type(broken.incident).objects.filter(pk=broken.incident_id).update(workflow=spoilt)
     Action.objects.update(due_at=timezone.now())
-    sending.run_due()
+    asking.run_due(timezone.now())
     states = dict(Action.objects.values_list("pk", "status"))
     assert states == {broken.pk: "unknown", other.pk: "verifying"}
 
@@ -119,11 +120,11 @@ def test_what_is_in_doubt_is_asked_after_by_one_worker_at_a_time(
     def ask(endpoint: Endpoint, key: str, now: object) -> retry_call.Outcome:
         asked.append(key)
         if len(asked) == 1:
-            sending.settle_unknown(timezone.now())
+            asking.run_due(timezone.now())
         return retry_call.Outcome("unknown", 0, "no answer")
 
     with pytest.MonkeyPatch.context() as patch:
-        patch.setattr(sending, "ask_status", ask)
-        sending.settle_unknown(timezone.now())
+        patch.setattr(catalog_retry, "ask_status", ask)
+        asking.run_due(timezone.now())
     assert len(asked) == 1
     assert Action.objects.get().result["asked"] == 1

@@ -11,7 +11,7 @@ from datetime import timedelta
 import pytest
 from django.utils import timezone
 
-from actions import planning, sending, verification
+from actions import asking, planning, sending, verification
 from actions.models import Action
 from awfdrs_site.kernel import work
 from incidents.detection import detect
@@ -132,7 +132,7 @@ def test_a_lost_answer_is_asked_after_and_never_sent_again(
     sending.run_due()
     assert state(action) == "unknown"
     Action.objects.update(due_at=timezone.now())
-    sending.run_due()
+    asking.run_due(timezone.now())
     assert state(action) == "verifying"
     assert target.asked == [str(action.pk)]
     assert len(target.calls) == 1
@@ -149,7 +149,7 @@ def test_a_call_that_never_arrived_gives_way_to_the_next_attempt(
     sending.run_due()
     assert state(action) == "unknown"
     Action.objects.update(due_at=timezone.now())
-    sending.settle_unknown(timezone.now())
+    asking.run_due(timezone.now())
     assert state(action) == "failed"
     assert Action.objects.filter(kind="retry", status="planned", attempt=2).exists()
 

@@ -16,7 +16,7 @@ from tests.pure.strategies import gate_facts, many
 NOW = datetime(2026, 3, 1, 12, 0, tzinfo=UTC)
 NAMES = (
     *("kill_switch", "circuit_breaker", "rate_limit", "retry_limit", "retry_caps"),
-    *("blast_radius", "cooldown", "confidence", "dry_run"),
+    *("blast_radius", "cooldown", "point_of_no_return", "confidence", "dry_run"),
 )
 GOOD = GateFacts(
     now=NOW,

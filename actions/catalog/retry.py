@@ -1,0 +1,96 @@
+"""Ask the workflow's engine to run again what still fails [A1].
+
+One signed POST to the workflow's retry endpoint (see `retry_call`); whether it helped, the
+workflow's own events say.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from functools import partial
+from typing import Any
+
+import msgspec
+from django.conf import settings
+
+from actions.catalog.kind import Kind, Order, Outcome, Preview, Send
+from actions.lifecycle import note
+from actions.retry_call import Endpoint, ask_status, request_retry
+from awfdrs_site.kernel.problem import FieldError
+from incidents.selectors import still_failing
+from tenants.models import Workflow
+
+# One call asks for at most so many; what is left is asked for by the next attempt.
+RESOURCES_PER_CALL = 500
+RESOURCES_SHOWN = 20
+
+
+class Asked(msgspec.Struct, frozen=True):
+    """Nobody gives it any; what the last call asked for stands there afterwards."""
+
+    failing: list[int] = msgspec.field(default_factory=list)
+
+
+class Retry(Kind):
+    name = "retry"
+    label = "Retry"
+    says = "Asks the workflow's engine to run again what still fails."
+    parameters = Asked
+    ends = "by_events"
+
+    def check(self, given: Mapping[str, Any], path: str = "parameters") -> list[FieldError]:
+        return [
+            FieldError(f"{path}.{name}", "unknown_field", "Not a parameter of a retry.")
+            for name in given
+        ]
+
+    def preview(self, order: Order, parameters: Any) -> Preview:
+        incident = order.action.incident
+        count = still_failing(incident).count()
+        what = (
+            f"{count} thing{'' if count == 1 else 's'} that still fail{'s' if count == 1 else ''}"
+        )
+        return Preview(
+            says=f"Asks the engine of {incident.workflow.name} to run again the {what}.",
+            calls=(f"POST {incident.workflow.retry_url}",),
+            undo="Nothing to undo: the engine runs its own work once more.",
+        )
+
+    def run(self, order: Order, parameters: Any) -> Outcome | Send:
+        action, incident, now = order.action, order.action.incident, order.now
+        failing = list(still_failing(incident)[:RESOURCES_PER_CALL])
+        resources = [
+            {"resource_type": r.resource_type, "resource_id": r.resource_id}
+            for r in failing
+            if r.resource_id
+        ]
+        action.parameters |= {
+            "failing": [r.pk for r in failing],
+            "resources": resources[:RESOURCES_SHOWN],
+        }
+        action.save(update_fields=["parameters"])
+        text = f"Retry {action.attempt} of {action.max_attempts} sent to {incident.workflow.name}"
+        note(action, text, now)
+        body = {
+            "action_id": order.key,
+            "incident_id": str(incident.pk),
+            "incident_number": incident.number,
+            "workflow_id": str(incident.workflow_id),
+            "tenant_id": str(incident.tenant_id),
+            "attempt": action.attempt,
+            "correlation_id": action.correlation_id,
+            "resources": resources,
+            "requested_at": now.isoformat(),
+        }
+        return partial(request_retry, _endpoint(incident.workflow), order.key, body, now)
+
+    def ask(self, order: Order, parameters: Any) -> Outcome | Send:
+        endpoint = _endpoint(order.action.incident.workflow)
+        return partial(ask_status, endpoint, order.key, order.now)
+
+
+def _endpoint(workflow: Workflow) -> Endpoint:
+    return Endpoint(workflow.retry_url, workflow.retry_secret, settings.RETRY_ALLOWED_HOSTS)
+
+
+KIND = Retry()
