@@ -8,13 +8,12 @@ from datetime import timedelta
 from typing import Any
 
 import pytest
-import redis
 from django.utils import timezone
 
 from actions import sending
 from actions.models import Action
 from awfdrs_site.kernel.actor import Actor
-from awfdrs_site.kernel.redis_client import redis_client
+from awfdrs_site.kernel.redis_client import client_of, redis_client
 from incidents.models import Incident, TimelineEntry
 from safety import limiter
 from safety.models import Vendor
@@ -121,7 +120,7 @@ def test_nothing_is_sent_while_nobody_can_count(
     Seen red with `limiter.take` in the place of `ask_shared`.
     """
     [action] = many(planned, 1)
-    nobody = SharedWindow(redis.Redis(port=1, socket_connect_timeout=0.5))
+    nobody = SharedWindow(client_of("redis://127.0.0.1:1"))
     with monkeypatch.context() as patched:
         patched.setattr(limiter, "_shared", lambda: nobody)
         sending.run_due()
@@ -140,7 +139,7 @@ def test_a_vendor_nobody_limits_needs_no_count(
 ) -> None:
     """There is nothing to count against, so Redis may be gone."""
     many(planned, 1)
-    nobody = SharedWindow(redis.Redis(port=1, socket_connect_timeout=0.5))
+    nobody = SharedWindow(client_of("redis://127.0.0.1:1"))
     monkeypatch.setattr(limiter, "_shared", lambda: nobody)
     sending.run_due()
     assert len(target.calls) == 1

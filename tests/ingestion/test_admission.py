@@ -7,7 +7,6 @@ from typing import Any
 from uuid import UUID
 
 import pytest
-import redis
 import time_machine
 from django.test import Client
 from django.utils import timezone
@@ -15,6 +14,7 @@ from django.utils import timezone
 from awfdrs_site.kernel import work
 from awfdrs_site.kernel.actor import MACHINE
 from awfdrs_site.kernel.models import Work
+from awfdrs_site.kernel.redis_client import client_of
 from incidents.detection import detect
 from ingestion.models import Event
 from safety import limiter
@@ -384,7 +384,7 @@ def test_it_asks_the_database_little(cast: Cast, django_assert_num_queries: Any)
 @pytest.fixture
 def redis_down(monkeypatch: pytest.MonkeyPatch) -> None:
     """No Redis at the address, and a limiter that has not noticed yet."""
-    nobody = SharedWindow(redis.Redis(port=1, socket_connect_timeout=0.5))
+    nobody = SharedWindow(client_of("redis://127.0.0.1:1"))
     monkeypatch.setattr(limiter, "_link", limiter._Link())
     monkeypatch.setattr(limiter, "_shared", lambda: nobody)
     limiter._local.cache_clear()

@@ -7,10 +7,9 @@ from typing import Any
 import pytest
 from django.test import Client
 from pytest_django import Settings
-from redis import Redis
 
 from awfdrs_site import health
-from awfdrs_site.kernel.redis_client import redis_client
+from awfdrs_site.kernel.redis_client import client_of, redis_client
 
 READY = "/api/v1/health/ready"
 
@@ -60,7 +59,7 @@ def test_it_misses_the_workers(db: None) -> None:
 
 
 def test_it_misses_redis(db: None, monkeypatch: pytest.MonkeyPatch) -> None:
-    nobody = Redis(port=1, socket_connect_timeout=0.5)
+    nobody = client_of("redis://127.0.0.1:1")
     monkeypatch.setattr(health, "redis_client", lambda: nobody)
     health.worker_beat()
     document = _assert_down(_ready(), "redis", "workers")

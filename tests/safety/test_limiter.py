@@ -11,7 +11,7 @@ from django.utils import timezone
 from pytest_django import Settings
 
 from actions.limits_in_use import limits_in_use
-from awfdrs_site.kernel.redis_client import redis_client
+from awfdrs_site.kernel.redis_client import client_of, redis_client
 from safety import limiter
 from safety.limiter import take
 from safety.limits_in_use import LimitInUse
@@ -34,7 +34,7 @@ def link(monkeypatch: pytest.MonkeyPatch) -> Iterator[limiter._Link]:
 @pytest.fixture
 def nobody(monkeypatch: pytest.MonkeyPatch) -> None:
     """Nobody answers at Redis's address."""
-    client = redis.Redis(port=1, socket_connect_timeout=0.5)
+    client = client_of("redis://127.0.0.1:1")
     monkeypatch.setattr(limiter, "_shared", lambda: SharedWindow(client))
 
 
