@@ -312,11 +312,12 @@ def test_it_lists_the_limits_and_their_use(cast: Cast, api: Client) -> None:
     for _ in range(2):
         assert api.get(f"/api/v1/vendors/{vendor.name}/permit").status_code == 200
     rows = api.get("/api/v1/safety/limits").json()["limits"]
-    assert [(row["kind"], row["subject"]) for row in rows] == [
-        ("automated_actions", ""),
-        ("tenant_events", ""),
-        ("vendor_events", "stripe"),
-        ("vendor_calls", "stripe"),
+    assert [(row["kind"], row["subject"], row["window_seconds"]) for row in rows] == [
+        ("automated_actions", "", 3600),
+        ("automated_actions", "", 86_400),
+        ("tenant_events", "", 60),
+        ("vendor_events", "stripe", 60),
+        ("vendor_calls", "stripe", 60),
     ]
     reset = rows[-1].pop("reset_seconds")
     assert 1 <= reset <= 60
@@ -330,4 +331,4 @@ def test_it_lists_the_limits_and_their_use(cast: Cast, api: Client) -> None:
         "level": "over",
         "is_local": False,
     }
-    assert (rows[1]["used"], rows[1]["reset_seconds"], rows[1]["level"]) == (0, 0, "ok")
+    assert (rows[2]["used"], rows[2]["reset_seconds"], rows[2]["level"]) == (0, 0, "ok")
