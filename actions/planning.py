@@ -14,7 +14,9 @@ from actions import gatekeeping
 from actions.catalog import kind_named
 from actions.lifecycle import hand_on, note, show
 from actions.models import Action, ActionKind, Recovery
+from actions.plans.selectors import plan_named
 from actions.plans.services import begin
+from actions.plans.states import SETTLED
 from actions.states import ACTIVE, ActionStatus
 from ai.models import Decision, DecisionType
 from awfdrs_site.kernel import correlation, handoff, work
@@ -51,6 +53,8 @@ def _plan_one(decision: Decision, now: datetime) -> None:
     move_incident(incident, IncidentStatus.ACTIONED, actor=MACHINE, now=now)
     if decision.type == DecisionType.RETRY:
         _plan_retry(decision, now)
+    elif decision.type == DecisionType.PLAN:
+        _begin_plan(decision, now)
     elif decision.type == DecisionType.ESCALATE:
         escalate(incident, decision.reasoning, decision=decision, now=now)
     else:
@@ -72,6 +76,19 @@ def _plan_retry(decision: Decision, now: datetime) -> None:
     if decision.parameters.get("notify"):
         # The rule of this code wants a person told even though it is retried.
         escalate(decision.incident, decision.reasoning, decision=decision, now=now)
+
+
+def _begin_plan(decision: Decision, now: datetime) -> None:
+    """Let stage `recover` run the plan that the decision names, unless a recovery is under way."""
+    incident, name = decision.incident, decision.parameters["plan"]
+    template = plan_named(decision.tenant_id, name)
+    if template is None:
+        reason = f"The recovery plan {name} is not there, or retired."
+        escalate(incident, reason, decision=decision, now=now)
+    elif not incident.recoveries.exclude(status__in=SETTLED).exists():
+        begin(incident, decision=decision, template=template, now=now)
+    if decision.parameters.get("notify"):
+        escalate(incident, decision.reasoning, decision=decision, now=now)
 
 
 def plan_attempt(

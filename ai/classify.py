@@ -85,7 +85,7 @@ class Classification:
     """The class of a failure. `matched`: the code, pattern, status or word that decided, or "".
 
     `certainty` 0 to 1; `escalate`: a rule wants a person to look, whatever else is done; `doubt`:
-    the pattern that contradicts the code, or "".
+    the pattern that contradicts the code, or "". `plan`: the recovery plan its rule names, or "".
     """
 
     category: Category
@@ -97,6 +97,7 @@ class Classification:
     escalate: bool = False
     recommended_action: str = ""
     doubt: str = ""
+    plan: str = ""
 
     @property
     def retryable(self) -> bool:
@@ -146,6 +147,7 @@ def _of(rule: FailureRule, source: Source, certainty: float, rules: Ruleset) -> 
         policy=_policy(rule, rules),
         escalate=rule.escalate,
         recommended_action=rule.recommended_action,
+        plan=rule.plan,
     )
 
 

@@ -5,6 +5,7 @@ decision, and deciding it again gives the decision again.
 
     nothing   it recovered by itself, or the other side's "no" is final and no rule wants a person
     escalate  no retry can mend it, the attempts are used up, or it is unknown and looks lasting
+    plan      the rule of the failure names a recovery plan
     retry     everything else; with little confidence where the class is a guess, so that the gate
               asks a person
 
@@ -30,6 +31,7 @@ from ai.confidence import (
     category_words,
     class_words,
     confidence_in_class,
+    confidence_in_plan,
     confidence_in_retry,
 )
 from ai.root_cause import CauseFacts, Hypothesis, rank_causes
@@ -53,7 +55,7 @@ MAX_SENTENCE_CHARS = 300
 # A cause with less of the belief is not worth naming in a sentence.
 TELLING_SHARE = 0.2
 
-DecisionType = Literal["retry", "escalate", "none"]
+DecisionType = Literal["retry", "plan", "escalate", "none"]
 ReportedSeverity = Literal[Severity, ""]
 
 
@@ -138,6 +140,10 @@ def _choose(case: Case, hypotheses: tuple[Hypothesis, ...]) -> tuple[DecisionTyp
         return "none", "the other side's answer is final, a retry would only repeat the question"
     if found.source == "none":
         return _choose_unknown(case, hypotheses)
+    if found.plan:
+        if case.failed_attempts:
+            return "escalate", f"the plan {found.plan} did not help"
+        return "plan", f"its rule names the recovery plan {found.plan}"
     if found.category in NEVER_RETRY or not found.retryable:
         return "escalate", f"no retry mends {_with_article(found.category)}"
     if case.failed_attempts >= _attempts(case):
@@ -164,7 +170,7 @@ def _used_up(case: Case) -> str:
 def _confidence(
     case: Case, kind: DecisionType, because: str, hypotheses: tuple[Hypothesis, ...]
 ) -> Confidence:
-    if kind != "retry":
+    if kind not in ("retry", "plan"):
         return confidence_in_class(case.classification, because)
     outlook = RetryOutlook(
         classification=case.classification,
@@ -175,7 +181,7 @@ def _confidence(
         reopen_count=case.facts.reopen_count,
         failing_resources=case.facts.failing_resources,
     )
-    return confidence_in_retry(outlook)
+    return confidence_in_plan(outlook) if kind == "plan" else confidence_in_retry(outlook)
 
 
 def _policy(case: Case) -> RetryPolicy:
@@ -234,6 +240,8 @@ def _recommended_action(case: Case, kind: DecisionType) -> str:
     elif kind == "retry":
         what = f"the {count} failed records of" if count > 1 else "what failed in"
         sentence = f"Retry {what} {workflow}."
+    elif kind == "plan":
+        sentence = f"Run the recovery plan {case.classification.plan}."
     elif kind == "escalate":
         sentence = f"Find out why {workflow} fails and mend it, then retry what failed."
     else:
@@ -249,6 +257,8 @@ def _parameters(case: Case, kind: DecisionType, because: str) -> dict[str, Any]:
     if kind == "none":
         return {}
     severity = _severity(case)[0]
+    if kind == "plan":
+        return {"plan": case.classification.plan, "notify": case.classification.escalate}
     if kind == "escalate":
         return {"reason": because, "severity": severity, "category": case.classification.category}
     policy, attempt = _policy(case), case.failed_attempts + 1

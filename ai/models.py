@@ -12,6 +12,7 @@ from tenants.models import Tenant
 class DecisionType(models.TextChoices):
     RETRY = "retry", "Retry"
     ESCALATE = "escalate", "Escalate"
+    PLAN = "plan", "Run a recovery plan"
     NONE = "none", "Do nothing"
 
 

@@ -120,7 +120,7 @@ class RetryPolicyAdmin(RuleAdmin):
 
 # What a rule says about a failure, in the order people think of it.
 _MEANING = (
-    "category", "severity", "retry_policy", "escalate", "recommended_action", "description"
+    "category", "severity", "retry_policy", "plan", "escalate", "recommended_action", "description"
 )  # fmt: skip
 
 

@@ -78,6 +78,9 @@ class _FailureRule(models.Model):
     retry_policy = models.ForeignKey(RetryPolicy, on_delete=models.PROTECT)
     escalate = models.BooleanField(default=False, help_text="A person must look, retry or not.")
     recommended_action = models.CharField(max_length=300, blank=True)
+    plan = models.SlugField(
+        max_length=64, blank=True, help_text="The recovery plan to run instead of a retry."
+    )
     description = models.CharField(max_length=300, blank=True)
 
     class Meta:

@@ -97,6 +97,7 @@ def _failure(name: str, row: ErrorCode | MessagePattern) -> pure.FailureRule:
         escalate=row.escalate,
         recommended_action=row.recommended_action,
         description=row.description,
+        plan=row.plan,
     )
 
 
@@ -194,6 +195,7 @@ def _failure_fields(rule: pure.FailureRule) -> dict[str, Any]:
         "escalate": rule.escalate,
         "recommended_action": rule.recommended_action,
         "description": rule.description,
+        "plan": rule.plan,
     }
 
 

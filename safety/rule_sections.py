@@ -114,6 +114,7 @@ def _failure(fields: Fields, name: str, policies: AbstractSet[str]) -> FailureRu
         escalate=fields.flag("escalate", False),
         recommended_action=fields.text("recommended_action", ""),
         description=fields.text("description", ""),
+        plan=fields.text("plan", "", longest=MAX_NAME_CHARS),
     )
 
 

@@ -61,7 +61,10 @@ class RetryPolicy:
 
 @dataclass(frozen=True, slots=True)
 class FailureRule:
-    """What a failure means. `name`: the normalised code, or the name of the pattern."""
+    """What a failure means. `name`: the normalised code, or the name of the pattern.
+
+    `plan`: the recovery plan it gets instead of a retry, "" for none.
+    """
 
     name: str
     severity: Severity
@@ -70,6 +73,7 @@ class FailureRule:
     escalate: bool = False
     recommended_action: str = ""
     description: str = ""
+    plan: str = ""
 
 
 @dataclass(frozen=True, slots=True)
