@@ -20,6 +20,7 @@ from actions.models import Action
 from awfdrs_site.kernel.transition import lock
 from incidents.models import FailingResource, Incident
 from incidents.selectors import still_failing
+from ingestion import calls
 from safety import breakers, limiter
 from safety.breaker import Outcome, half_open_at, holds, probes_free
 from safety.breakers import Call
@@ -45,13 +46,14 @@ def judge_and_take(action: Action, now: datetime) -> Receipt:
     and has taken its probe.
 
     In the caller's transaction; for a retry takes the lock on the tenant's counts, then, last, if
-    its breaker is half-open, the vendor's row. A call that is counted and then not sent, for the
-    transaction failed, stays counted.
+    its breaker is half-open or opens, the vendor's row. A call that is counted and then not sent,
+    for the transaction failed, stays counted.
     """
     if not action.acts:
         return judge_action(action, now)
-    _lock_counts(action.tenant_id)
-    vendor = vendor_for(action.tenant_id, action.incident.vendor)
+    tenant_id, name = action.tenant_id, action.incident.vendor
+    _lock_counts(tenant_id)
+    vendor = calls.current(tenant_id, name, vendor_for(tenant_id, name), now)
     if vendor is None:
         return judge_action(action, now)
     if breakers.look(vendor, now).state == "half_open":

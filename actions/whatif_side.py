@@ -15,7 +15,6 @@ from actions.whatif_memory import Surroundings
 from actions.whatif_stages import Deciding, Stages
 from ai.confidence import NO_HISTORY
 from incidents.lifecycle import Arrival, arrival
-from safety.breaker import NOT_THE_VENDORS
 from safety.rule_types import (
     EventKind,
     Ruleset,
@@ -34,6 +33,7 @@ class Side:
         self.openings: dict[str, Opening] = {}
         self.stages = Stages(rules, world, self.days, around, deciding)
         self._kinds: dict[str, EventKind] = {}
+        self._blames: dict[str, bool] = {}
         self._open: dict[str, Replayed] = {}
         self._by_workflow: dict[str, dict[str, Replayed]] = defaultdict(dict)
         self._resolved: dict[str, Replayed] = {}
@@ -65,13 +65,17 @@ class Side:
             return
         if breaker.state == "open":
             self.days[seen.at.date()].open_calls += 1
-        if kind == "failure":
-            found = self.stages.class_of(signature, seen)
-            if found.source in ("code", "pattern") and found.category in NOT_THE_VENDORS:
-                return
+        if kind == "failure" and not self._blames_vendor(seen, signature):
+            return
         self.stages.vendors.record(
             seen.vendor, "success" if kind == "success" else "failure", seen.at
         )
+
+    def _blames_vendor(self, seen: Seen, signature: str) -> bool:
+        """By the signature's first event: one look a signature is what makes a replay quick."""
+        if signature not in self._blames:
+            self._blames[signature] = self.rules.blames_vendor(seen.code, seen.message)
+        return self._blames[signature]
 
     def _fail(self, seen: Seen, signature: str) -> None:
         self.days[seen.at.date()].failures += 1

@@ -114,9 +114,10 @@ def inserter(instance: Instance) -> Callable[[], Callable[[], None]]:
     sql = (
         "INSERT INTO ingestion_event (id, tenant_id, workflow_id, event_type, kind, payload,"
         " idempotency_key, content_hash, occurred_at, received_at, clock_skew, schema_version,"
-        " correlation_id, resource_type, resource_id, fingerprint, error_code, vendor)"
+        " correlation_id, resource_type, resource_id, fingerprint, error_code, vendor,"
+        " vendor_outcome)"
         " VALUES (%s, %s, %s, 'payment.capture.failed', 'failure', %s, %s, %s, now(), now(),"
-        " false, '1.0.0', '', '', '', '', 'payment_timeout', '')"
+        " false, '1.0.0', '', '', '', '', 'payment_timeout', '', '')"
     )
     payload = '{"error_code": "payment_timeout", "error_message": "Gateway timeout"}'
 

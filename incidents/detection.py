@@ -13,6 +13,7 @@ from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from itertools import chain
+from typing import cast
 from uuid import UUID
 
 from django.db import transaction
@@ -30,10 +31,9 @@ from incidents.states import IncidentStatus, Recovery
 from ingestion.admission import probe_of
 from ingestion.models import Event
 from safety import breakers
-from safety.breaker import NOT_THE_VENDORS, Outcome
+from safety.breaker import Outcome
 from safety.breakers import Call
 from safety.models import EventKind, Severity
-from safety.selectors import rules_for
 from tenants.models import Tenant
 
 STAGE = "detect"
@@ -98,18 +98,12 @@ def _overtaking(events: Sequence[Event]) -> set[UUID]:
 
 def _call(event: Event) -> Call:
     """The event as the report of one call to its vendor."""
-    outcome: Outcome | None = "success"
-    if event.kind == EventKind.FAILURE:
-        rules = rules_for(event.tenant_id)
-        rule = rules.failure_of_code(event.error_code) if event.error_code else None
-        rule = rule or rules.failure_of_message(event.error_message)
-        outcome = None if rule and rule.category in NOT_THE_VENDORS else "failure"
     duration = event.payload.get("duration_ms")
     return Call(
         event.tenant_id,
         event.vendor,
         event.received_at,
-        outcome,
+        cast(Outcome | None, event.vendor_outcome or None),
         duration_ms=float(duration) if isinstance(duration, int | float) else 0.0,
         holder=probe_of(event.idempotency_key),
     )

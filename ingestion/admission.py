@@ -11,6 +11,7 @@ from datetime import datetime
 from uuid import UUID
 
 from awfdrs_site.kernel.problem import Problem, echo
+from ingestion import calls
 from ingestion.schema import Draft
 from safety import breakers, limiter
 from safety.models import EventKind, KillSwitch, OnOpen, Vendor
@@ -40,6 +41,7 @@ class Admission:
         self._switches: dict[tuple[UUID, str], KillSwitch | None] = {}
         self._vendors: dict[str, Vendor | None] = {}
         self.use: Use | None = None
+        self._looked_at: set[str] = set()
         self._saved: Counter[int] = Counter()
 
     def refuse(self, draft: Draft) -> Problem | None:
@@ -101,13 +103,17 @@ class Admission:
     def _breaker(self, draft: Draft) -> Problem | None:
         """A success always comes in: it is how a recovery is verified and a breaker closes."""
         vendor, now = self._vendor(draft), self.now
-        if vendor is None or vendor.on_open == OnOpen.RECORD:
-            return None
-        permit = breakers.look(vendor, now)
-        if permit.state in ("closed", "disabled"):
+        if vendor is not None and vendor.on_open == OnOpen.RECORD:
             return None
         kind = event_kind(self.tenant.pk, draft.event_type)
         if kind == EventKind.SUCCESS:
+            return None
+        if kind == EventKind.FAILURE:
+            vendor = self._vendor_now(draft)
+        if vendor is None:
+            return None
+        permit = breakers.look(vendor, now)
+        if permit.state in ("closed", "disabled"):
             return None
         if permit.state == "half_open" and kind == EventKind.FAILURE:
             permit = breakers.take(vendor, probe_of(draft.idempotency_key), now)
@@ -123,8 +129,16 @@ class Admission:
 
     def count_saved(self) -> None:
         """Add what the breakers refused to their counters; once, at the end."""
-        for vendor_id, calls in sorted(self._saved.items()):
-            breakers.count_saved(vendor_id, calls)
+        for vendor_id, count in sorted(self._saved.items()):
+            breakers.count_saved(vendor_id, count)
+
+    def _vendor_now(self, draft: Draft) -> Vendor | None:
+        """The vendor after a look at what it did lately; one look a request."""
+        name = draft.vendor
+        if name not in self._looked_at:
+            self._looked_at.add(name)
+            self._vendors[name] = calls.current(self.tenant.pk, name, self._vendor(draft), self.now)
+        return self._vendors[name]
 
     def _vendor(self, draft: Draft) -> Vendor | None:
         if draft.vendor not in self._vendors:

@@ -3,10 +3,19 @@
 from __future__ import annotations
 
 from django.db import models
+from django.db.models.functions import Upper
 
 from awfdrs_site.kernel.ids import uuid7
 from safety.models import EventKind
 from tenants.models import Tenant, Workflow
+
+
+class VendorOutcome(models.TextChoices):
+    """How the call to its vendor ended, as far as an event tells."""
+
+    NONE = "", "Says nothing"
+    SUCCESS = "success", "Success"
+    FAILURE = "failure", "Failure"
 
 
 class Event(models.Model):
@@ -37,6 +46,10 @@ class Event(models.Model):
     # Copied out of the payload, because detection and pages filter by them.
     error_code = models.CharField(max_length=100, blank=True)
     vendor = models.CharField(max_length=100, blank=True)
+    # What its breaker counts; decided when it came in, as `kind` is.
+    vendor_outcome = models.CharField(
+        max_length=7, choices=VendorOutcome, default=VendorOutcome.NONE, blank=True
+    )
 
     class Meta:
         constraints = [
@@ -51,6 +64,15 @@ class Event(models.Model):
             models.Index(fields=["tenant", "-received_at"], name="event_by_time"),
             models.Index(fields=["tenant", "workflow", "-received_at"], name="event_by_workflow"),
             models.Index(fields=["tenant", "correlation_id"], name="event_by_correlation"),
+            # Upper, as iexact asks.
+            models.Index(
+                "tenant",
+                Upper("vendor"),
+                "vendor_outcome",
+                "received_at",
+                name="event_by_vendor_call",
+                condition=~models.Q(vendor_outcome=""),
+            ),
         ]
 
     def __str__(self) -> str:

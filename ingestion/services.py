@@ -12,6 +12,7 @@ from django.db import connection, transaction
 
 from awfdrs_site.kernel import correlation, work
 from awfdrs_site.kernel.problem import Problem, invalid
+from ingestion import calls
 from ingestion.admission import Admission
 from ingestion.models import Event
 from ingestion.schema import Draft, validate
@@ -112,7 +113,15 @@ def _repeated(first: UUID, same: bool) -> Problem:
 
 def _event(draft: Draft, now: datetime) -> Event:
     kind = event_kind(draft.tenant_id, draft.event_type)
-    return Event(**vars(draft), received_at=now, kind=kind)
+    event = Event(**vars(draft), received_at=now, kind=kind)
+    event.vendor_outcome = calls.outcome_of(
+        draft.tenant_id,
+        kind,
+        vendor=event.vendor,
+        error_code=event.error_code,
+        error_message=event.error_message,
+    )
+    return event
 
 
 def _store(identity: Identity, events: Sequence[Event], now: datetime) -> set[UUID]:

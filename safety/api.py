@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from typing import Any
-from uuid import UUID, uuid4
+from uuid import UUID
 
 from django.db.models import Q, QuerySet
 from django.utils import timezone
@@ -13,10 +13,9 @@ from drf_spectacular.utils import extend_schema
 from rest_framework.request import Request
 from rest_framework.response import Response
 
-from awfdrs_site.kernel.problem import Problem, echo, not_found
+from awfdrs_site.kernel.problem import not_found
 from awfdrs_site.kernel.rest import OneOf
-from safety import breakers, limiter, services
-from safety.breaker import Permit
+from safety import breakers, services
 from safety.models import BreakerState, KillSwitch, SwitchScope, Vendor
 from safety.selectors import engaged_switches, get_switch_for, get_vendor_for, switches_for
 from safety.serializers import (
@@ -24,7 +23,6 @@ from safety.serializers import (
     EngageBody,
     ExtendBody,
     KillSwitchSerializer,
-    PermitSerializer,
     ReleaseBody,
     VendorDetailSerializer,
     VendorSerializer,
@@ -189,39 +187,6 @@ class VendorDetail(TenantView):
     @extend_schema(tags=TAGS, operation_id="vendors_retrieve")
     def get(self, request: Request, name: str) -> Response:
         return Response(VendorDetailSerializer(get_vendor_for(self.tenant, name)).data)
-
-
-class VendorPermit(TenantView):
-    """May one call to the vendor be made now? Ask before calling; report by the event that follows.
-
-    It counts against the vendor's limit of calls a minute (429), and while its breaker is half-open
-    it takes one of the probes (503 when there is none), so it needs the scope that reports events.
-    """
-
-    scopes = {"GET": "ingest"}
-    serializer_class = PermitSerializer
-
-    @extend_schema(tags=TAGS, operation_id="vendors_permit")
-    def get(self, request: Request, name: str) -> Response:
-        vendor, now = get_vendor_for(self.tenant, name), timezone.now()
-        if not (permit := breakers.look(vendor, now)).allowed:
-            raise _refused(vendor, permit)
-        answer = limiter.take(limiter.calls_of(vendor))
-        if answer.over is not None:
-            raise limiter.refusal(answer, "calls a minute of this vendor")
-        permit = breakers.take(vendor, f"permit:{uuid4()}", now)
-        if not permit.allowed:
-            raise _refused(vendor, permit)
-        until = permit.lease.until if permit.lease else None
-        document = {"allowed": True, "breaker_state": permit.state, "probe_until": until}
-        return Response(PermitSerializer(document).data, headers={"Cache-Control": "no-store"})
-
-
-def _refused(vendor: Vendor, permit: Permit) -> Problem:
-    breakers.count_saved(vendor.pk)
-    detail = f"The circuit breaker of vendor {echo(vendor.name)} lets no call through now."
-    headers = {"Retry-After": str(permit.retry_after_seconds)}
-    return Problem(503, "circuit_open", detail, headers=headers, vendor=vendor.name)
 
 
 class SetBreaker(TenantView):

@@ -14,8 +14,9 @@ began says nothing about it: late reports never move it.
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from dataclasses import dataclass, replace
-from datetime import UTC, datetime, timedelta
+from datetime import datetime, timedelta
 from typing import Any, Literal
 
 State = Literal["closed", "open", "half_open", "forced_open", "disabled"]
@@ -30,10 +31,6 @@ TRANSITIONS: dict[State, frozenset[State]] = {
 }
 PASSING: frozenset[State] = frozenset({"closed", "disabled"})
 SHUT: frozenset[State] = frozenset({"open", "forced_open"})
-# Failures of these categories are ours or the customer's: the vendor answered as it should.
-NOT_THE_VENDORS = frozenset(
-    {"credential_expired", "bad_data", "business_decline", "configuration", "code_defect"}
-)
 
 
 @dataclass(frozen=True, slots=True)
@@ -184,7 +181,8 @@ def record(
     breaker = as_of(breaker, policy, at)
     if breaker.state == "closed":
         breaker = replace(breaker, seconds=_counted(breaker.seconds, policy, outcome, at))
-        return Breaker("open", at) if _too_many(breaker, policy) else breaker
+        window = _sum(breaker.seconds, int(at.timestamp()))
+        return Breaker("open", at) if too_many(window, policy) else breaker
     if breaker.state != "half_open":
         return breaker
     if outcome != "success":
@@ -226,14 +224,22 @@ def steps_by_hand(state: State) -> list[State]:
 
 def in_window(breaker: Breaker, policy: BreakerPolicy, now: datetime) -> Second:
     """The sum of the window that ends at `now` (its `at`)."""
-    second = int(now.astimezone(UTC).timestamp())
-    inside = [s for s in breaker.seconds if s.at > second - policy.window_seconds]
-    return Second(
-        second,
-        sum(s.calls for s in inside),
-        sum(s.failures for s in inside),
-        sum(s.slow for s in inside),
-    )
+    start = window_start(now, policy).timestamp()
+    return _sum([s for s in breaker.seconds if s.at >= start], int(now.timestamp()))
+
+
+def window_start(at: datetime, policy: BreakerPolicy) -> datetime:
+    """The first instant of the window that ends at `at`; it is whole seconds."""
+    return at.replace(microsecond=0) - timedelta(seconds=policy.window_seconds - 1)
+
+
+def _sum(seconds: Iterable[Second], at: int) -> Second:
+    calls = failures = slow = 0
+    for second in seconds:
+        calls += second.calls
+        failures += second.failures
+        slow += second.slow
+    return Second(at, calls, failures, slow)
 
 
 def _counted(
@@ -252,13 +258,12 @@ def _counted(
     return tuple(by_second[key] for key in sorted(by_second) if key > oldest)
 
 
-def _too_many(breaker: Breaker, policy: BreakerPolicy) -> bool:
-    """Whether the window, which ends at the latest report, holds enough failures to open."""
-    calls = sum(s.calls for s in breaker.seconds)
-    bad = sum(s.failures + s.slow for s in breaker.seconds)
-    if bad < policy.failure_threshold or calls < policy.minimum_calls:
+def too_many(window: Second, policy: BreakerPolicy) -> bool:
+    """Whether the window (its sum), which ends at the latest report, opens a closed breaker."""
+    bad = window.failures + window.slow
+    if bad < policy.failure_threshold or window.calls < policy.minimum_calls:
         return False
-    return bad >= policy.failure_ratio * calls
+    return bad >= policy.failure_ratio * window.calls
 
 
 def spread(count: int, per_second: float, chances: list[float]) -> list[float]:

@@ -8,7 +8,7 @@ its transaction, several by id). Judging is pure: breaker.py.
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import datetime
 from uuid import UUID
 
@@ -21,7 +21,7 @@ from awfdrs_site.kernel.actor import MACHINE, Actor
 from awfdrs_site.kernel.problem import FieldError, invalid
 from awfdrs_site.kernel.transition import IllegalTransition, lock
 from safety import breaker as pure
-from safety.breaker import Breaker, Outcome, Permit, State
+from safety.breaker import Breaker, Outcome, Permit, Second, State
 from safety.models import BreakerChange, BreakerState, Vendor
 
 REASON_CHARS = 300
@@ -92,10 +92,37 @@ def record_calls(calls: Sequence[Call], now: datetime) -> None:
     if not by_vendor:
         return
     vendors = _locked(by_vendor)
-    if _add_unknown(by_vendor, vendors):
+    unknown = {
+        key: calls[0].vendor
+        for key, calls in by_vendor.items()
+        if key not in vendors and any(call.outcome == "failure" for call in calls)
+    }
+    if unknown and _add_unknown(unknown):
         vendors = _locked(by_vendor)
     for key, vendor in vendors.items():
         _count(vendor, by_vendor[key], now)
+
+
+@transaction.atomic
+def open_by_events(
+    tenant_id: UUID, name: str, since: datetime | None, window: Second, at: datetime, now: datetime
+) -> Vendor | None:
+    """Open the closed breaker of the vendor as of `at`, when the calls of `window` were too many.
+
+    Only if it is still in the state that began at `since`: somebody else may have counted them, or
+    reset it. Returns the row as it is then; None for an unknown vendor beyond the limit of those.
+    Locks the row.
+    """
+    key = tenant_id, name.lower()
+    vendors = _locked([key]) or (_add_unknown({key: name}) and _locked([key]))
+    if not vendors:
+        return None
+    vendor = vendors[key]
+    old, policy = vendor.breaker(), vendor.policy()
+    if old.state == "closed" and old.since == since and pure.too_many(window, policy):
+        step: _Step = ("closed", "open", at, _words(window, policy))
+        _write(vendor, old, Breaker("open", at), [step], MACHINE, now)
+    return vendor
 
 
 def _locked(names: Iterable[tuple[UUID, str]]) -> dict[tuple[UUID, str], Vendor]:
@@ -107,15 +134,9 @@ def _locked(names: Iterable[tuple[UUID, str]]) -> dict[tuple[UUID, str], Vendor]
     return {(row.tenant_id, row.name.lower()): row for row in locked}
 
 
-def _add_unknown(
-    by_vendor: Mapping[tuple[UUID, str], Sequence[Call]], known: Mapping[tuple[UUID, str], Vendor]
-) -> bool:
+def _add_unknown(names: Mapping[tuple[UUID, str], str]) -> bool:
     """Insert rows for vendors that fail and have none; True if there was one to insert."""
-    new = [
-        Vendor(tenant_id=key[0], name=calls[0].vendor)
-        for key, calls in by_vendor.items()
-        if key not in known and any(call.outcome == "failure" for call in calls)
-    ]
+    new = [Vendor(tenant_id=tenant_id, name=name) for (tenant_id, _), name in names.items()]
     counts = {row.tenant_id: Vendor.objects.filter(tenant_id=row.tenant_id).count() for row in new}
     few = [row for row in new if counts[row.tenant_id] < MOST_VENDORS_FOUND]
     Vendor.objects.bulk_create(few, ignore_conflicts=True)
@@ -157,10 +178,15 @@ def _by_report(old: Breaker, new: Breaker, policy: pure.BreakerPolicy, outcome: 
     elif old.state == "half_open":
         why = "A probe was slow." if outcome == "slow" else "A probe failed."
     else:
-        sum_before = pure.in_window(old, policy, new.since)
-        bad = sum_before.failures + sum_before.slow + 1
-        why = f"{bad} of {sum_before.calls + 1} calls in {policy.window_seconds} s failed."
+        before = pure.in_window(old, policy, new.since)
+        window = replace(before, calls=before.calls + 1, failures=before.failures + 1)
+        why = _words(window, policy)
     return old.state, new.state, new.since, why
+
+
+def _words(window: Second, policy: pure.BreakerPolicy) -> str:
+    bad = window.failures + window.slow
+    return f"{bad} of {window.calls} calls in {policy.window_seconds} s failed."
 
 
 def _write(

@@ -26,6 +26,10 @@ Category = Literal[
     "code_defect",
     "unknown",
 ]
+# The vendor answered as it should: the failure is ours or the customer's.
+NOT_THE_VENDORS: frozenset[Category] = frozenset(
+    {"credential_expired", "bad_data", "business_decline", "configuration", "code_defect"}
+)
 BackoffKind = Literal["exponential", "linear", "fixed", "none"]
 EventKind = Literal["failure", "success", "change", "info"]
 
@@ -158,6 +162,12 @@ class Ruleset:
         text = message[:MAX_SEARCHED_CHARS].encode("utf-8", "replace").decode()
         found = self._patterns.Match(text)
         return self.message_patterns[min(found)].failure if found else None
+
+    def blames_vendor(self, code: str, message: str) -> bool:
+        """Whether such a failure counts against its vendor: unless a rule calls it ours."""
+        rule = self.failure_of_code(code) if code else None
+        rule = rule or self.failure_of_message(message)
+        return rule is None or rule.category not in NOT_THE_VENDORS
 
     def policy(self, name: str) -> RetryPolicy | None:
         return self._policies.get(name)

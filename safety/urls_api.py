@@ -11,7 +11,6 @@ urlpatterns = [
     path("kill-switches/<uuid:pk>/extend", api.ExtendKillSwitch.as_view()),
     path("vendors", api.VendorList.as_view()),
     path("vendors/<str:name>", api.VendorDetail.as_view()),
-    path("vendors/<str:name>/permit", api.VendorPermit.as_view()),
     path("vendors/<str:name>/breaker", api.SetBreaker.as_view()),
     path("workflows", api.WorkflowList.as_view()),
     path("workflows/<uuid:pk>", api.WorkflowDetail.as_view()),

@@ -9,7 +9,9 @@ from typing import Any
 from django.utils import timezone
 
 from awfdrs_site.kernel import work
+from ingestion.calls import outcome_of
 from ingestion.models import Event
+from safety.models import EventKind
 from tenants.models import Tenant, Workflow
 
 _count = itertools.count(1)
@@ -30,7 +32,7 @@ def an_event(workflow: Workflow, kind: str = "failure", **fields: Any) -> Event:
     code, message = fields.pop("error_code", "payment_timeout"), fields.pop("message", "Timed out")
     if kind != "failure":
         code = message = ""
-    event = Event.objects.create(
+    event = Event(
         **{
             "tenant": workflow.tenant,
             "workflow": workflow,
@@ -47,5 +49,13 @@ def an_event(workflow: Workflow, kind: str = "failure", **fields: Any) -> Event:
         }
         | fields
     )
+    event.vendor_outcome = outcome_of(
+        event.tenant_id,
+        EventKind(kind),
+        vendor=event.vendor,
+        error_code=event.error_code,
+        error_message=event.error_message,
+    )
+    event.save(force_insert=True)
     work.enqueue("detect", workflow.tenant_id, [event.pk], now)
     return event

@@ -100,6 +100,20 @@ def test_an_open_breaker_holds_a_recovery_and_tells_it_once(
     assert vendor.calls_saved == 1
 
 
+def test_a_send_looks_at_what_came_in_and_nobody_has_counted(
+    planned: Planned, target: Target, vendor: Vendor, workflow: Workflow
+) -> None:
+    """Seen red without the look in `gatekeeping.judge_and_take`: the vendor was called."""
+    [action] = many(planned, 1)
+    for _ in range(10):
+        an_event(workflow, vendor="Stripe")
+    sending.run_due()
+    assert target.calls == []
+    assert Action.objects.get(pk=action.pk).receipt["outcome"] == "defer"
+    vendor.refresh_from_db()
+    assert vendor.breaker_state == "open"
+
+
 @pytest.mark.parametrize(
     ("state", "words"),
     [("forced_open", "stripe is kept open by hand"), ("disabled", None)],
