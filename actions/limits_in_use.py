@@ -2,39 +2,52 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from datetime import datetime, timedelta
 
-from django.db.models import Count, Min
+from django.db.models import Count, Min, Q
 
 from actions import gatekeeping
 from actions.gatekeeping import DAY, HOUR
 from safety.limits_in_use import LimitInUse
 from safety.limits_in_use import limits_in_use as rates_in_use
+from safety.models import Vendor
 from safety.selectors import policy_for
 from tenants.models import Tenant
 
 
-def limits_in_use(tenant: Tenant, now: datetime) -> tuple[LimitInUse, ...]:
+def limits_in_use(
+    tenant: Tenant, now: datetime, vendors: Iterable[Vendor] | None = None
+) -> tuple[LimitInUse, ...]:
     """The caps on automated actions, then the rates of `safety.limits_in_use`."""
-    policy = policy_for(tenant.pk, None)
+    policy, last_hour = policy_for(tenant.pk, None), Q(sent_at__gt=now - HOUR)
+    seen = gatekeeping.automated_since(tenant.pk, now - DAY).aggregate(
+        day=Count("pk"),
+        day_oldest=Min("sent_at"),
+        hour=Count("pk", filter=last_hour),
+        hour_oldest=Min("sent_at", filter=last_hour),
+    )
+    hour = _left(seen["hour_oldest"], HOUR, now)
+    day = _left(seen["day_oldest"], DAY, now)
     return (
-        _automated(tenant, "Automated actions", HOUR, policy.max_actions_per_hour, now),
-        _automated(tenant, "Automated actions a day", DAY, policy.max_actions_per_day, now),
-        *rates_in_use(tenant),
+        _automated("Automated actions", seen["hour"], policy.max_actions_per_hour, HOUR, hour),
+        _automated("Automated actions a day", seen["day"], policy.max_actions_per_day, DAY, day),
+        *rates_in_use(tenant, vendors),
     )
 
 
+def _left(oldest: datetime | None, window: timedelta, now: datetime) -> timedelta:
+    return oldest + window - now if oldest else timedelta()
+
+
 def _automated(
-    tenant: Tenant, label: str, window: timedelta, limit: int, now: datetime
+    label: str, used: int, limit: int, window: timedelta, frees: timedelta
 ) -> LimitInUse:
-    sent = gatekeeping.automated_since(tenant.pk, now - window)
-    seen = sent.aggregate(used=Count("pk"), oldest=Min("sent_at"))
-    frees = seen["oldest"] + window - now if seen["oldest"] else timedelta()
     return LimitInUse(
         kind="automated_actions",
         subject="",
         label=label,
-        used=seen["used"],
+        used=used,
         limit=limit,
         window_seconds=round(window.total_seconds()),
         reset_seconds=-(-frees // timedelta(seconds=1)),

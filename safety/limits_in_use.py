@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from dataclasses import dataclass
 from typing import Literal
 
@@ -51,12 +52,19 @@ class LimitInUse:
         return "near" if self.used >= NEAR * self.limit else "ok"
 
 
-def limits_in_use(tenant: Tenant) -> tuple[LimitInUse, ...]:
-    """The tenant's events, then by vendor its events and calls. One query, one look at Redis."""
+def limits_in_use(
+    tenant: Tenant, vendors: Iterable[Vendor] | None = None
+) -> tuple[LimitInUse, ...]:
+    """The tenant's events, then by vendor its events and calls. One look at Redis.
+
+    `vendors`: all the tenant's, if they were read already; else one query.
+    """
+    if vendors is None:
+        vendors = Vendor.objects.filter(tenant=tenant)
     asked: list[tuple[Kind, str, str, Limit]] = [
         ("tenant_events", "", "Events", limiter.events_of(tenant))
     ]
-    for vendor in Vendor.objects.filter(tenant=tenant).order_by("name"):
+    for vendor in sorted(vendors, key=lambda vendor: vendor.name):
         name = vendor.name
         asked += [
             ("vendor_events", name, f"Events of {name}", limiter.events_naming(vendor)),

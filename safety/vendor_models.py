@@ -115,13 +115,6 @@ class Vendor(models.Model):
         """When an open breaker lets probes through; None unless it is open."""
         return half_open_at(self.breaker(), self.policy())
 
-    def trip_form(self) -> dict[str, str]:
-        """The hidden fields of the form that opens its breaker."""
-        return {"vendor": self.name, "state": BreakerState.OPEN}
-
-    def reset_form(self) -> dict[str, str]:
-        return {"vendor": self.name, "state": BreakerState.CLOSED}
-
 
 class BreakerChange(models.Model):
     """One step of a vendor's breaker: by the reports, by the clock or by a person. Never edited."""

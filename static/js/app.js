@@ -1,6 +1,8 @@
 // The one entry: each behaviour is a module of its own and finds its elements by data- attributes.
+import "./ask.js";
 import "./busy.js";
 import "./chart.js";
+import "./check-all.js";
 import "./copy.js";
 import "./countdown.js";
 import "./dialog.js";

@@ -211,7 +211,8 @@ def test_it_never_replaces_what_is_being_used(page: Page, base: str, socket: Soc
     """An open dialog and a half-written comment outlive a refresh."""
     page.goto(f"{base}/safety.dark.html")
     expect(page.locator("[data-live-text]")).to_have_text("Live")
-    page.locator("#switch-list button[popovertarget]").first.click()
+    page.evaluate("document.querySelector('#switch-list [data-ask]').href = 'ask-stop.dark.html'")
+    page.locator("#switch-list [data-ask]").first.click()
     reason = page.locator("dialog[open] textarea")
     reason.fill("half a sent")
     with page.expect_request("**/safety.dark.html"):
@@ -391,7 +392,8 @@ _SMALL_TARGETS = """() => {
 
 
 @pytest.mark.parametrize(
-    "name", ["overview", "incidents", "incident", "approvals", "actions", "safety"]
+    "name",
+    ["overview", "incidents", "incident", "approvals", "actions", "safety", "ask-stop", "switch"],
 )
 def test_it_has_targets_for_fingers(page: Page, base: str, name: str) -> None:
     """On a phone every control is 44 px high where a finger lands, links in running text aside."""

@@ -82,10 +82,11 @@ def test_it_shows_hostile_text_as_text(world: World, sign_in: SignIn, alice: Vis
     expect(page.locator("#timeline")).to_contain_text(IMAGE + SCRIPT)
 
     safety = alice.open("/safety/")
-    safety.get_by_role("button", name="Stop with a reason").click()
+    safety.get_by_role("link", name="Stop something else").click()
+    safety.locator("dialog[open]").get_by_role("button", name="Show what it means").click()
     dialog = safety.locator("dialog[open]")
     dialog.get_by_label("Reason, shown to everyone").fill(BREAK + IMAGE)
-    dialog.get_by_role("button", name="Stop automation").click()
+    dialog.get_by_role("button", name="Stop all of").click()
     for one in (overview, safety):
         expect(one.locator("main")).to_contain_text(IMAGE)
 

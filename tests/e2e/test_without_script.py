@@ -81,16 +81,23 @@ def test_it_approves(world: World, page: Page) -> None:
 
 
 def test_it_stops_and_resumes(world: World, page: Page) -> None:
-    """Stop is a plain form; Resume opens its dialog by the button alone and posts the reason."""
+    """Each asks on a page of its own; what was skipped is shown after it was resumed."""
     page.goto(f"{world.site.url}/safety/")
-    page.get_by_role("button", name="Stop automation for email.receipt-send").click()
+    page.get_by_role("link", name="Stop automation for email.receipt-send").click()
+    expect(page.locator(".consequences")).to_contain_text("Goes on")
+    page.get_by_role("link", name="Keep running").click()
+    expect(page.locator("#safety-state h1")).to_have_text("Automation is running")
+    page.get_by_role("link", name="Stop something else").click()
+    page.get_by_label("What to stop").select_option("email.receipt-send")
+    page.get_by_role("button", name="Show what it means").click()
+    page.get_by_role("button", name="Stop workflow email.receipt-send").click()
     expect(page.locator("#safety-state")).to_contain_text("with 1 stop")
     page.goto(f"{world.site.url}/approvals/")
     expect(page.locator(".hazard")).to_contain_text("workflow email.receipt-send")
     page.get_by_role("link", name="Review switch").click()
+    page.get_by_role("link", name="Resume email.receipt-send").click()
+    page.get_by_label("Reason, shown to everyone").fill("Checked by hand")
     page.get_by_role("button", name="Resume").click()
-    page.get_by_label("Reason, shown to everyone").locator("visible=true").fill("Checked by hand")
-    page.locator("dialog").get_by_role("button", name="Resume").locator("visible=true").click()
     expect(page.locator("#safety-state h1")).to_have_text("Automation is running")
     expect(page.locator("#safety-history")).to_contain_text("Checked by hand")
 

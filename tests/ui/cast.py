@@ -6,7 +6,7 @@ import math
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from types import SimpleNamespace
-from typing import Any
+from typing import Any, cast
 from uuid import UUID
 
 from django.contrib.auth.models import User
@@ -15,6 +15,7 @@ from actions.models import Action
 from ai.models import Decision
 from incidents.models import Incident, TimelineEntry
 from ingestion.models import Event
+from safety.breaker import State, steps_by_hand
 from safety.models import KillSwitch, Vendor
 from tenants.models import Tenant, Workflow
 
@@ -258,7 +259,7 @@ def events(incident: Incident, hostile: bool = False) -> list[Event]:
 
 
 def vendors() -> list[Vendor]:
-    """Worst first."""
+    """Worst first, as `safety.pages.vendors_by_state` makes them."""
     states = [
         ("salesforce", "open"),
         ("stripe", "half_open"),
@@ -267,7 +268,7 @@ def vendors() -> list[Vendor]:
         ("adyen", "closed"),
         ("shippo", "closed"),
     ]
-    return [
+    rows = [
         Vendor(
             pk=index,
             tenant=MERIDIAN,
@@ -279,6 +280,10 @@ def vendors() -> list[Vendor]:
         )
         for index, (name, state) in enumerate(states)
     ]
+    for row, (_, state) in zip(rows, states, strict=True):
+        row.failures, row.probes = row.pk, 2  # type: ignore[attr-defined]
+        row.steps = steps_by_hand(cast(State, state))  # type: ignore[attr-defined]
+    return rows
 
 
 def stop() -> KillSwitch:

@@ -8,7 +8,12 @@ from typing import Any
 
 from actions import rule_pages
 from actions.models import WhatIfRun
-from safety.models import KillSwitch
+from actions.safety_pages import Lever
+from actions.stop_pages import breaker_question
+from actions.stopping import Consequences, InFlight
+from safety.limits_in_use import LimitInUse
+from safety.models import KillSwitch, SwitchScope
+from safety.pages import Line
 from safety.rule_types import AutomationRule, FailureRule, RetryPolicy, Ruleset
 from tests.ui import cast
 
@@ -301,63 +306,117 @@ def rules(running: bool = False) -> dict[str, Any]:
     }
 
 
-def safety() -> dict[str, Any]:
-    """One vendor stopped."""
+def safety(viewer: bool = False) -> dict[str, Any]:
+    """One vendor stopped, one limit near its line, one at it."""
 
-    def switch(
-        scope: str, target: str, label: str, engaged: KillSwitch | None, note: str
-    ) -> dict[str, Any]:
-        return {
-            "scope": scope,
-            "scope_name": scope.capitalize(),
-            "target": target,
-            "label": label,
-            "engaged": engaged,
-            "note": note,
-            "may_stop": scope != "global",
-            "may_resume": True,
-        }
+    def lever(
+        scope: str, target: str, label: str, note: str, engaged: KillSwitch | None = None
+    ) -> Lever:
+        pk = f"switch-{scope}-{target}"
+        may = not viewer and scope != "global"
+        return Lever(pk, SwitchScope(scope), target, label, note, engaged, 2, may)
+
+    def limit(label: str, used: int, most: int, **more: Any) -> LimitInUse:
+        return LimitInUse("vendor_calls", label, label, used, most, 60, 12, **more)
 
     return {
-        "switches": [
-            switch(
-                "global",
-                "",
-                "Every tenant, workflow and vendor",
-                None,
-                "Last used 41 days ago, by Anna Berg for 12 min.",
-            ),
-            switch(
-                "tenant",
-                str(cast.MERIDIAN.pk),
-                "Meridian Commerce",
-                None,
-                "18 actions this hour, 3 in flight",
-            ),
-            switch("vendor", "netsuite", "netsuite", cast.stop(), ""),
-            switch("vendor", "stripe", "stripe", None, "1 action in flight, 4 workflows use it"),
-            switch("workflow", str(cast.uid(50)), "payments.capture", None, "1 action in flight"),
+        "levers": [
+            lever("global", "", "Every tenant, workflow and vendor", "The whole installation."),
+            lever("tenant", str(cast.MERIDIAN.pk), "Meridian Commerce", "3 in flight."),
+            lever("workflow", str(cast.uid(50)), "payments.capture", "1 in flight."),
+            lever("vendor", "netsuite", "netsuite", "", cast.stop()),
+            lever("vendor", "stripe", "stripe", "1 in flight. Its breaker is half-open."),
+            lever("action", "retry", "Retries", "People are still called."),
+        ],
+        "left_out": 12,
+        "undecided": [{"stop": cast.stop(), "held": 7}],
+        "limits": [
+            limit("Automated actions", 18, 60),
+            limit("Events", 0, 6_000),
+            limit("Calls to stripe", 47, 50),
+            limit("Calls to adyen", 100, 100, is_local=True),
         ],
         "vendors": cast.vendors(),
-        "held": 2,
-        "running": 3,
-        "stop_targets": [{"value": "vendor:stripe", "label": "Vendor stripe"}],
+        "admins": ["Anna Berg"] if viewer else [],
         "history": [
-            {
-                "at": cast.past(minutes=2),
-                "actor": "Tunde Okafor",
-                "text": "stopped vendor netsuite for 30 min",
-                "reason": "Ledger out of balance",
-                "stopped": True,
-            },
-            {
-                "at": cast.past(hours=4),
-                "actor": "Jin Li",
-                "text": "resumed workflow orders.fulfil",
-                "reason": "carrier confirmed",
-                "stopped": False,
-            },
+            Line(
+                cast.past(minutes=2),
+                "Tunde Okafor",
+                "stopped vendor netsuite",
+                "Ledger out of balance",
+                True,
+                cast.uid(600),
+            ),
+            Line(cast.past(hours=4), "Jin Li", "moved breaker twilio to closed", "fixed", False),
         ],
+    }
+
+
+def ask_stop() -> dict[str, Any]:
+    """The question before stripe is stopped, with more in flight than is listed."""
+    lever = KillSwitch(scope="vendor", tenant=cast.MERIDIAN, vendor="stripe")
+    out = [
+        InFlight(cast.uid(700 + n), cast.uid(100 + n), f"INC-{4821 + n}", "payments.capture",
+                 "verifying", cast.past(minutes=n))
+        for n in range(7)
+    ]  # fmt: skip
+    facts = Consequences(
+        target="vendor stripe",
+        stops_automation=True,
+        stops_ingestion=False,
+        workflows=("payments.capture", "payments.refund"),
+        planned=2,
+        sent_last_hour=6,
+        in_flight=tuple(out),
+        in_flight_count=9,
+        waiting=1,
+        goes_on=("ingestion", "detection", "analysis", "escalations"),
+    )
+    return {"lever": lever, "target": "stripe", "facts": facts}
+
+
+def ask_what() -> dict[str, Any]:
+    """The question what to stop."""
+    return {"groups": [("Vendor", safety()["levers"][3:5])]}
+
+
+def ask_about_a_stop() -> dict[str, Any]:
+    """The questions before a stop is extended or ended."""
+    return {"stop": cast.stop(), "held": 7}
+
+
+def ask_breaker() -> dict[str, Any]:
+    """The question before a breaker is tripped."""
+    return breaker_question(cast.vendors()[2], "open")
+
+
+def switch(viewer: bool = False) -> dict[str, Any]:
+    """A stop that is over and skipped three recoveries."""
+    stop, rows = cast.stop(), cast.incidents()
+    stop.released_at, stop.released_by, stop.release_reason = cast.NOW, "Jin Li", "Balanced"
+    return {
+        "stop": stop,
+        "engaged": False,
+        "ended_at": cast.NOW,
+        "held": [cast.action(rows[n], "blocked", n) for n in range(2)],
+        "held_count": 2,
+        "decided": [cast.action(rows[2], "cancelled", 2)],
+        "may_use": not viewer,
+        "may_drop": not viewer,
+        "may_run": not viewer,
+    }
+
+
+def stops() -> dict[str, Any]:
+    """One that lasts and one that is over."""
+    engaged, over = cast.stop(), switch()["stop"]
+    return {
+        "rows": [
+            {"stop": engaged, "engaged": True, "skipped": 2, "held": 2},
+            {"stop": over, "engaged": False, "skipped": 3, "held": 0},
+        ],
+        "newer_url": "",
+        "older_url": "?before=1",
     }
 
 

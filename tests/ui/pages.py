@@ -57,6 +57,27 @@ PAGES: dict[str, Page] = {
     "actions": ("actions/list.html", "/actions/", contexts.action_list),
     "actions-empty": ("actions/list.html", "/actions/", lambda: contexts.action_list(empty=True)),
     "safety": ("safety/page.html", "/safety/", contexts.safety),
+    "safety-viewer": ("safety/page.html", "/safety/", lambda: contexts.safety(viewer=True)),
+    "ask-stop": ("safety/ask_stop.html", "/safety/stop", contexts.ask_stop),
+    "ask-what": ("safety/ask_what.html", "/safety/stop", contexts.ask_what),
+    "ask-resume": (
+        "safety/ask_resume.html",
+        f"/safety/{cast.uid(600)}/resume",
+        contexts.ask_about_a_stop,
+    ),
+    "ask-extend": (
+        "safety/ask_extend.html",
+        f"/safety/{cast.uid(600)}/extend",
+        contexts.ask_about_a_stop,
+    ),
+    "ask-breaker": ("safety/ask_breaker.html", "/safety/breaker", contexts.ask_breaker),
+    "switch": ("safety/switch.html", f"/safety/{cast.uid(600)}/", contexts.switch),
+    "switch-viewer": (
+        "safety/switch.html",
+        f"/safety/{cast.uid(600)}/",
+        lambda: contexts.switch(viewer=True),
+    ),
+    "stops": ("safety/stops.html", "/safety/stops", contexts.stops),
     "rules": ("rules/page.html", "/rules/", contexts.rules),
     "rules-running": (
         "rules/page.html",

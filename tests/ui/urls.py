@@ -28,9 +28,16 @@ ACTIONS = [
 RULES = [path("", nothing, name="page"), path("replays", nothing, name="replay")]
 SAFETY = [
     path("", nothing, name="page"),
+    path("stops", nothing, name="stops"),
     path("stop", nothing, name="stop"),
     path("breaker", nothing, name="breaker"),
-    path("<uuid:pk>/resume", nothing, name="resume"),
+    path("<uuid:pk>/", nothing, name="switch"),
+    *_acts("extend", "resume", "skipped"),
+]
+
+ADMIN = [
+    path("", nothing, name="index"),
+    path("vendors", nothing, name="safety_vendor_changelist"),
 ]
 
 urlpatterns = [
@@ -43,6 +50,6 @@ urlpatterns = [
     path("rules/", include((RULES, "rules"))),
     path("tenants/", include(([path("switch", nothing, name="switch")], "tenants"))),
     path("ui/", include(([path("theme", nothing, name="theme")], "ui"))),
-    path("admin/", include(([path("", nothing, name="index")], "admin"))),
+    path("admin/", include((ADMIN, "admin"))),
     path("api/docs/", nothing, name="swagger"),
 ]

@@ -111,6 +111,18 @@ def lever(running: bool) -> SafeString:
 
 
 @register.simple_tag
+def gauge(limit: Any) -> SafeString:
+    """A limit in use (`used`, `limit`, `level`, `label`) as an arc."""
+    return svg.gauge(limit.used, limit.limit, tones.LIMIT[limit.level][0], limit.label)
+
+
+@register.filter
+def nearness(limit: Any) -> str:
+    """`, near the line` where a limit in use is; empty while it is far from it."""
+    return tones.LIMIT[limit.level][1]
+
+
+@register.simple_tag
 def meter(share: float, tone: str = "slate", label: str = "", height: int = 6) -> SafeString:
     """A bar filled to `share` percent."""
     return svg.meter(float(share or 0), tone, label, height)

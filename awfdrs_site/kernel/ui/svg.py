@@ -201,6 +201,24 @@ def lever(running: bool) -> SafeString:
     )
 
 
+def gauge(used: int, limit: int, tone: str, label: str) -> SafeString:
+    """How much of a limit is used, as an arc of half a circle with both figures in it."""
+    arc = "M14 62a46 46 0 0 1 92 0"
+    return format_html(
+        '<svg class="gauge" data-tone="{}" viewBox="0 0 120 72" role="img" '
+        'aria-label="{}: {} of {}"><path class="arc" d="{}"/>{}'
+        '<text class="value" x="60" y="54" text-anchor="middle">{}</text>'
+        '<text class="limit" x="60" y="68" text-anchor="middle">of {}</text></svg>',
+        tone, label, used, limit, arc,
+        format_html(
+            '<path class="fill" d="{}" stroke-dasharray="{} 400"/>',
+            arc,
+            f"{math.pi * 46 * percent(used, limit) / 100:.1f}",
+        ) if used else "",
+        f"{used:,}", f"{limit:,}",
+    )  # fmt: skip
+
+
 def history(outcomes: Iterable[bool]) -> SafeString:
     """One square for each past run, oldest left: filled worked, outlined with a cross failed."""
     runs = list(outcomes)

@@ -80,6 +80,13 @@ GATE: dict[str, Look] = {
     "block": Look("st-blocked", "red", "Blocked"),
 }
 
+# How near a limit is to being reached -> hue and what stands behind its window.
+LIMIT: dict[str, tuple[str, str]] = {
+    "ok": ("green", ""),
+    "near": ("orange", ", near the line"),
+    "over": ("red", ", at the limit"),
+}
+
 RECOVERY: dict[str, Look] = {
     "waiting": STATE["waiting"],
     "running": STATE["recovering"],
