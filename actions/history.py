@@ -37,14 +37,15 @@ def runs_of(tenant: Tenant, signatures: Iterable[str]) -> Mapping[str, Runs]:
         tenant=tenant,
         signature__in=set(signatures),
         ends_recovery=True,
-        result__in=[OutcomeResult.SUCCEEDED, OutcomeResult.FAILED],
+        result__in=[OutcomeResult.SUCCEEDED, OutcomeResult.FAILED, OutcomeResult.RECURRED],
     )
     rank = Window(RowNumber(), partition_by="signature", order_by=F("at").desc())
     newest = ran.annotate(rank=rank).filter(rank__lte=RUNS).order_by("at", "pk")
     found: dict[str, Runs] = {}
     for outcome in newest:
         runs = found.setdefault(outcome.signature, Runs([], []))
-        runs.outcomes.append(outcome.result == OutcomeResult.SUCCEEDED)
-        if outcome.seconds_to_recover is not None:
+        worked = outcome.result == OutcomeResult.SUCCEEDED
+        runs.outcomes.append(worked)
+        if worked and outcome.seconds_to_recover is not None:
             runs.seconds.append(outcome.seconds_to_recover)
     return found

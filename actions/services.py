@@ -182,6 +182,7 @@ def request_action(
     if kind != ActionKind.RETRY:
         raise invalid([FieldError("kind", "unknown_kind", "One of: retry, escalate.")])
     _refuse_a_second_retry(incident)
+    announce.note(incident, TimelineKind.APPROVAL, "asked for a retry", actor=actor, now=now)
     return planning.create(
         incident,
         ActionKind.RETRY,

@@ -127,4 +127,6 @@ class Replayed:
     failed_attempts: int = 0
     asked: frozenset[str] = frozenset()
     sent_at: datetime | None = None
+    helped_at: datetime | None = None
+    recurred: tuple[datetime, ...] = ()
     put_off: bool = False

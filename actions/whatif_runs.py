@@ -6,6 +6,7 @@ The events are streamed by a server-side cursor in order of receipt: memory does
 from __future__ import annotations
 
 import time
+from collections import defaultdict
 from collections.abc import Callable, Iterable, Iterator
 from datetime import datetime, timedelta
 from typing import Any
@@ -18,7 +19,7 @@ from actions.states import ActionStatus
 from actions.whatif import Change, Replay, replay
 from actions.whatif_facts import Opening, Seen, WorkflowFacts, World
 from ai.confidence import Outcomes
-from ai.models import Outcome, OutcomeResult
+from ai.models import Outcome
 from awfdrs_site.kernel.problem import FieldError, invalid
 from incidents.models import IncidentEvent
 from incidents.states import IncidentStatus
@@ -99,11 +100,9 @@ def stored(events: QuerySet[Event]) -> Iterator[Seen]:
 def world_of(tenant: Tenant, since: datetime) -> World:
     """The workflows and vendors as they are, and how retries had ended before `since`."""
     ended = Outcome.objects.filter(tenant=tenant, at__lt=since, ends_recovery=True)
-    history: dict[str, Outcomes] = {}
+    results: dict[str, dict[str, int]] = defaultdict(dict)
     for signature, result, times in ended.values_list("signature", "result").annotate(Count("pk")):
-        counts = history.get(signature, Outcomes())
-        values = {name: getattr(counts, name) for name in OutcomeResult.values}
-        history[signature] = Outcomes(**(values | {result: values[result] + times}))
+        results[signature][result] = times
     return World(
         tenant_id=str(tenant.pk),
         workflows={
@@ -114,7 +113,7 @@ def world_of(tenant: Tenant, since: datetime) -> World:
             vendor.name.casefold(): vendor.policy()
             for vendor in Vendor.objects.filter(tenant=tenant)
         },
-        history=history,
+        history={signature: Outcomes.of(counts) for signature, counts in results.items()},
     )
 
 

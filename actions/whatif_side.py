@@ -140,7 +140,7 @@ class Side:
             helped = incident.phase == "sent" and not any(r in failing for r in incident.asked)
             if helped:
                 self.stages.remember(incident, succeeded=1)
-                incident.last_helped = True
+                incident.last_helped, incident.helped_at = True, seen.at
             if not failing:
                 self._resolve(incident, seen.at)
             elif helped:

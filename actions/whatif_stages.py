@@ -13,6 +13,7 @@ from actions.whatif_memory import MINUTE, Recoveries, Surroundings, Vendors
 from ai.classify import Classification, classify
 from ai.confidence import NO_HISTORY
 from ai.decide import Case, DecisionDraft, decide
+from ai.effectiveness import WINDOW, came_back
 from ai.evidence import CauseFacts
 from safety.backoff import Band, band
 from safety.breaker import half_open_at, probes_free
@@ -92,6 +93,7 @@ class Stages:
             self._automation(incident),
         )
         severity = incident.newest.severity
+        self._judge_last(incident)
         reopened = 0 if incident.last_helped else incident.reopened
         facts = CauseFacts(
             category=found.category,
@@ -115,12 +117,31 @@ class Stages:
                 history=incident.history,
                 failed_attempts=incident.failed_attempts,
                 max_attempts=automation.max_attempts,
+                ineffective=sum(one > at - WINDOW for one in incident.recurred),
+                max_ineffective=automation.max_ineffective,
                 reported_severity=severity if severity in SEVERITIES else "",
             )
         )
         incident.draft, incident.decision, incident.phase = draft, next(self._numbers), "idle"
         incident.opening.confidence, incident.opening.severity = draft.confidence, draft.severity
         self._act(incident, draft, at)
+
+    def _judge_last(self, incident: Replayed) -> None:
+        """If what the last retry mended has failed again too soon, it counts as failed."""
+        helped, sent = incident.helped_at, incident.sent_at
+        again = [at for one, at in incident.failing.items() if one in incident.asked]
+        if not incident.last_helped or helped is None or sent is None or not again:
+            return
+        seconds = self._automation(incident).recurrence_seconds
+        if not came_back(
+            retried_at=sent, worked_at=helped, failed_at=min(again), window_seconds=seconds
+        ):
+            return
+        incident.last_helped = False
+        incident.recurred = (*incident.recurred, helped)
+        self.remember(incident, succeeded=-1, failed=1)
+        if helped < incident.opening.at:
+            incident.history = self.history[incident.signature]
 
     def _act(self, incident: Replayed, draft: DecisionDraft, at: datetime) -> None:
         facts = self.world.workflows.get(incident.workflow)

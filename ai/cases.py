@@ -5,6 +5,7 @@ Windows are of receipt times. Each look-up is bounded, whatever the tenant's his
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Iterable
 from datetime import datetime, timedelta
 from typing import Any, cast
@@ -14,6 +15,7 @@ from django.db.models import Count, Exists, OuterRef, Q, QuerySet
 from ai.classify import Classification, classify
 from ai.confidence import Outcomes
 from ai.decide import Case, ReportedSeverity
+from ai.effectiveness import WINDOW as INEFFECTIVE_WINDOW
 from ai.evidence import CHANGE_WINDOW_MINUTES, CauseFacts, Change
 from ai.models import Outcome, OutcomeResult
 from ai.similarity import IncidentText, PastIncident, Similar, rank_similar
@@ -22,7 +24,7 @@ from incidents.models import Incident, TimelineEntry, TimelineKind
 from incidents.selectors import events_of
 from incidents.states import IncidentStatus, Recovery
 from ingestion.models import Event
-from safety.models import EventKind, Severity
+from safety.models import AutomationPolicy, EventKind, Severity
 from safety.rule_types import Ruleset
 
 WINDOW = timedelta(minutes=15)
@@ -31,10 +33,15 @@ TELLING_CALLS = 10
 PAST_INCIDENTS = 500
 PAST_OUTCOMES = 50
 NEWEST_CHANGES = 20
+# What people do about an incident, beside looking at it and talking of it.
+ACTS = (
+    *(TimelineKind.APPROVAL, TimelineKind.RESOLVED),
+    *(TimelineKind.STATUS, TimelineKind.REOPENED),
+)
 
 
-def case_of(incident: Incident, rules: Ruleset, max_attempts: int, now: datetime) -> Case:
-    """The case as it stands now; `max_attempts` is the automation policy's."""
+def case_of(incident: Incident, rules: Ruleset, policy: AutomationPolicy, now: datetime) -> Case:
+    """The case as it stands now, under the automation policy."""
     newest = events_of(incident).first()
     code, message = (newest.error_code, newest.error_message) if newest else ("", incident.title)
     found = classify(code, message, rules)
@@ -48,9 +55,19 @@ def case_of(incident: Incident, rules: Ruleset, max_attempts: int, now: datetime
         failed_attempts=outcomes.filter(
             incident=incident, at__gte=incident.opened_at, result=OutcomeResult.FAILED
         ).count(),
-        max_attempts=max_attempts,
+        max_attempts=policy.max_attempts,
+        ineffective=outcomes.filter(
+            result=OutcomeResult.RECURRED, at__gt=max(now - INEFFECTIVE_WINDOW, _last_act(incident))
+        ).count(),
+        max_ineffective=policy.max_ineffective,
         reported_severity=_reported_severity(newest),
     )
+
+
+def _last_act(incident: Incident) -> datetime:
+    """When a person last decided something about the incident; its first sight if nobody has."""
+    acts = incident.timeline.filter(actor_kind="person", kind__in=ACTS)
+    return acts.order_by("-id").values_list("at", flat=True).first() or incident.first_seen_at
 
 
 def _reported_severity(event: Event | None) -> ReportedSeverity:
@@ -60,7 +77,7 @@ def _reported_severity(event: Event | None) -> ReportedSeverity:
 
 def _history(outcomes: QuerySet[Outcome]) -> Outcomes:
     newest = list(outcomes.order_by("-at").values_list("result", flat=True)[:PAST_OUTCOMES])
-    return Outcomes(**{result: newest.count(result) for result in OutcomeResult.values})
+    return Outcomes.of(Counter(newest))
 
 
 def _facts(incident: Incident, found: Classification, now: datetime) -> CauseFacts:
@@ -185,6 +202,6 @@ def _outcome(incident: Incident, last: Outcome | None) -> PastOutcome:
         return "recovered"
     if last is not None and last.result == OutcomeResult.REJECTED:
         return "rejected"
-    if last is not None and last.result == OutcomeResult.FAILED:
+    if last is not None and last.result in (OutcomeResult.FAILED, OutcomeResult.RECURRED):
         return "failed"
     return "by_hand" if getattr(incident, "by_hand", False) else "unknown"

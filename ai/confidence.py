@@ -19,6 +19,7 @@ the posterior in the normal approximation, moved by the deductions.
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import dataclass
 from math import log10, sqrt
 from typing import Literal
@@ -80,6 +81,12 @@ class Outcomes:
     succeeded: int = 0
     failed: int = 0
     rejected: int = 0
+
+    @classmethod
+    def of(cls, counts: Mapping[str, int]) -> Outcomes:
+        """From the stored results and how often each; what came back counts as failed."""
+        failed = counts.get("failed", 0) + counts.get("recurred", 0)
+        return cls(counts.get("succeeded", 0), failed, counts.get("rejected", 0))
 
 
 NO_HISTORY = Outcomes()

@@ -4,7 +4,8 @@
 decision, and deciding it again gives the decision again.
 
     nothing   it recovered by itself, or the other side's "no" is final and no rule wants a person
-    escalate  no retry can mend it, the attempts are used up, or it is unknown and looks lasting
+    escalate  no retry can mend it, the attempts are used up, recoveries do not last, or it is
+              unknown and looks lasting
     plan      the rule of the failure names a recovery plan
     retry     everything else; with little confidence where the class is a guess, so that the gate
               asks a person
@@ -65,8 +66,9 @@ class Case:
 
     `history`: runs of a retry for this signature before this incident. `failed_attempts`: retries
     of this incident that failed. `max_attempts`: the automation policy's; the retry policy may
-    allow fewer. `reported_severity`: the sender's, "" if none. The order of `similar` and of
-    `facts.changes` does not matter.
+    allow fewer. `ineffective`: recoveries of the last 24 hours, since a person decided something,
+    after which the same thing failed again too soon. `reported_severity`: the sender's, "" if
+    none. The order of `similar` and of `facts.changes` does not matter.
     """
 
     incident: str
@@ -76,6 +78,8 @@ class Case:
     similar: tuple[Similar, ...] = ()
     failed_attempts: int = 0
     max_attempts: int = 5
+    ineffective: int = 0
+    max_ineffective: int = 3
     reported_severity: ReportedSeverity = ""
 
     def to_json(self) -> dict[str, Any]:
@@ -140,6 +144,8 @@ def _choose(case: Case, hypotheses: tuple[Hypothesis, ...]) -> tuple[DecisionTyp
         return "none", "the other side's answer is final, a retry would only repeat the question"
     if found.source == "none":
         return _choose_unknown(case, hypotheses)
+    if _keeps_coming_back(case):
+        return "escalate", _came_back(case)
     if found.plan:
         if case.failed_attempts:
             return "escalate", f"the plan {found.plan} did not help"
@@ -156,9 +162,20 @@ def _choose_unknown(case: Case, hypotheses: tuple[Hypothesis, ...]) -> tuple[Dec
     passing = sum(one.share for one in hypotheses if one.cause in RETRY_HELPS)
     if passing <= sum(one.share for one in hypotheses) / 2:
         return "escalate", "nothing shows that it would pass by itself"
+    if _keeps_coming_back(case):
+        return "escalate", _came_back(case)
     if case.failed_attempts >= _attempts(case):
         return "escalate", _used_up(case)
     return "retry", "it looks passing, but a person should agree"
+
+
+def _keeps_coming_back(case: Case) -> bool:
+    return case.ineffective >= case.max_ineffective
+
+
+def _came_back(case: Case) -> str:
+    times = _count(case.ineffective, "time")
+    return f"a recovery worked {times} in 24 hours and it came back, so a person must decide"
 
 
 def _used_up(case: Case) -> str:
@@ -235,6 +252,8 @@ def _recommended_action(case: Case, kind: DecisionType) -> str:
         sentence = f"Do nothing: {workflow} has recovered."
     elif used_up and case.classification.retryable:
         sentence = f"Look at {workflow}: {_count(case.failed_attempts, 'retry')} did not help."
+    elif kind == "escalate" and _keeps_coming_back(case):
+        sentence = f"Find out why {workflow} keeps failing: recoveries help for a short time only."
     elif told:
         sentence = told if told.endswith((".", "!", "?")) else f"{told}."
     elif kind == "retry":

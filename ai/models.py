@@ -58,6 +58,7 @@ class Decision(models.Model):
 class OutcomeResult(models.TextChoices):
     SUCCEEDED = "succeeded", "Succeeded"
     FAILED = "failed", "Failed"
+    RECURRED = "recurred", "Came back after it had worked"
     REJECTED = "rejected", "Rejected by a person"
 
 

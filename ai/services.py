@@ -7,10 +7,12 @@ from datetime import datetime
 from uuid import UUID
 
 from django.db import transaction
+from django.db.models import F
 
 from ai.cases import case_of
 from ai.decide import Case, DecisionDraft, decide
-from ai.models import Decision, Outcome
+from ai.effectiveness import came_back
+from ai.models import Decision, Outcome, OutcomeResult
 from awfdrs_site.kernel import correlation, work
 from awfdrs_site.kernel.actor import MACHINE
 from awfdrs_site.kernel.transition import lock
@@ -18,6 +20,7 @@ from incidents import announce
 from incidents.models import Incident, TimelineKind
 from incidents.services import move
 from incidents.states import IncidentStatus, Recovery
+from safety.models import AutomationPolicy
 from safety.selectors import policy_for, rules_for
 
 
@@ -46,7 +49,8 @@ def decide_on(incident: Incident, now: datetime) -> Decision:
     """Store the decision on the locked `incident` and hand it to stage `plan`."""
     rules = rules_for(incident.tenant_id)
     policy = policy_for(incident.tenant_id, incident.workflow_id)
-    case = case_of(incident, rules, policy.max_attempts, now)
+    _judge_last_recovery(incident, policy, now)
+    case = case_of(incident, rules, policy, now)
     draft = decide(case)
     decision = Decision.objects.create(
         incident=incident,
@@ -62,6 +66,33 @@ def decide_on(incident: Incident, now: datetime) -> Decision:
     _note(incident, decision, case, now)
     work.enqueue("plan", incident.tenant_id, [decision.pk], now)
     return decision
+
+
+def _judge_last_recovery(incident: Incident, policy: AutomationPolicy, now: datetime) -> None:
+    """If what the last retry mended has failed again too soon, it counts as failed [S7]."""
+    last = incident.outcomes.order_by("-at").first()
+    if last is None or last.result != OutcomeResult.SUCCEEDED:
+        return
+    again = incident.resources.filter(recovered_at=None, failed_at__gt=F("retried_at"))
+    first = again.order_by("failed_at").first()
+    if first is None or first.retried_at is None:
+        return
+    if not came_back(
+        retried_at=first.retried_at,
+        worked_at=last.at,
+        failed_at=first.failed_at,
+        window_seconds=policy.recurrence_seconds,
+    ):
+        return
+    last.result = OutcomeResult.RECURRED
+    last.save(update_fields=["result"])
+    minutes = max(0, round((first.failed_at - last.at).total_seconds() / 60))
+    text = (
+        f"The last retry did not last: {first} failed again {minutes} min later. Counts as failed"
+    )
+    announce.note(
+        incident, TimelineKind.ACTION, text, actor=MACHINE, now=now, data={"status": "failed"}
+    )
 
 
 def columns_of(draft: DecisionDraft) -> dict[str, object]:

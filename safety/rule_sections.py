@@ -219,6 +219,6 @@ def _thresholds(fields: Fields, base: AutomationRule) -> tuple[tuple[str, float]
     if "confidence_thresholds" not in fields:
         return base.confidence_thresholds
     lines = fields.mapping("confidence_thresholds")
-    found = tuple((kind, lines.number(kind, 0.01, 1.0)) for kind in GATED if kind in lines)
+    found = tuple((kind, lines.number(kind, 0.01, 1.0)) for kind in sorted(GATED) if kind in lines)
     lines.done()
     return found

@@ -110,7 +110,7 @@ class EventTypeRule:
 class AutomationRule:
     """What automation may do by itself; `workflow` "" holds for every workflow.
 
-    `confidence_thresholds`: (kind of action, its own line), in the order of the kinds.
+    `confidence_thresholds`: (kind of action, its own line), sorted by kind.
     """
 
     workflow: str = ""

@@ -12,6 +12,7 @@ from django.utils import timezone
 
 from actions import gatekeeping, sending, services
 from actions.models import Action
+from actions.plans.models import Recovery
 from awfdrs_site.kernel.actor import Actor
 from safety.models import AutomationPolicy
 from safety.selectors import forget_rules, policy_for, rules_for
@@ -32,6 +33,7 @@ def sent(action: Action, **ago: float) -> None:
     """As if the action had been sent that long ago, and be over."""
     at = timezone.now() - timedelta(**ago)
     Action.objects.filter(pk=action.pk).update(status="failed", sent_at=at, finished_at=at)
+    Recovery.objects.filter(pk=action.recovery_id).update(status="failed")
 
 
 CAPS = [

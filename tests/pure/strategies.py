@@ -102,6 +102,8 @@ cases = st.builds(
     similar=st.lists(similar, max_size=6, unique_by=lambda one: one.incident_id).map(tuple),
     failed_attempts=st.integers(0, 8),
     max_attempts=st.integers(0, 20),
+    ineffective=st.integers(0, 5),
+    max_ineffective=st.integers(1, 5),
     reported_severity=st.sampled_from(["", *SEVERITIES]),
 )
 texts = st.builds(

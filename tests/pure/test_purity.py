@@ -8,6 +8,7 @@ MODULES = (
     *("incidents.signature", "incidents.template", "safety.ruleset", "safety.backoff"),
     *("safety.breaker", "safety.gate"),
     *("ai.classify", "ai.root_cause", "ai.similarity", "ai.confidence", "ai.decide"),
+    *("ai.effectiveness", "safety.caps"),
 )
 HEAVY = ("django", "celery", "redis", "psycopg", "httpx", "rest_framework", "numpy")
 

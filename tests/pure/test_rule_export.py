@@ -9,6 +9,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from safety.codes import normalise_code
+from safety.gate import GATED
 from safety.rule_diff import differences
 from safety.rule_export import mistakes_in, sections_of, to_files, to_yaml
 from safety.rule_types import (
@@ -67,7 +68,9 @@ def rulesets(draw: st.DrawFn) -> Ruleset:
     workflows = sorted(draw(st.sets(names, max_size=3)))
     automation = st.builds(
         AutomationRule, confidence_threshold=lines,
-        confidence_thresholds=st.just(()) | lines.map(lambda line: (("retry", line),)),
+        confidence_thresholds=st.dictionaries(st.sampled_from(GATED), lines).map(
+            lambda found: tuple(sorted(found.items()))
+        ),
         max_attempts=st.integers(1, 20), max_actions_per_hour=st.integers(1, 100_000),
         max_actions_per_day=st.integers(1, 10**6),
         max_incident_retries_per_day=st.integers(1, 1000),

@@ -131,11 +131,28 @@ def test_fewer_attempts_are_seen() -> None:
     assert len(out.changes) == 1
 
 
+def test_what_fails_again_soon_after_it_worked_calls_a_person() -> None:
+    """The second failure of the same order within the hour; a minute's window forgives it."""
+    events = [
+        seen(0),
+        seen(20, "pay.done"),
+        seen(400),
+        seen(420, "pay.done"),
+        seen(9000, "x.noted"),
+    ]
+    sure = {"confidence_threshold": 0.01, "max_ineffective": 1}
+    now, draft = automation(recurrence_seconds=60, **sure), automation(**sure)
+    out = replay(events, now, draft, WORLD)
+    assert (out.now.retries, out.now.escalations) == (2, 0)
+    assert (out.draft.retries, out.draft.escalations) == (1, 1)
+
+
 def test_a_longer_cooldown_puts_off_the_next_recovery_of_the_same_thing() -> None:
     events = [
         seen(0), seen(20, "pay.done"), seen(100), seen(140, "pay.done"), seen(9000, "x.noted")
     ]  # fmt: skip
-    now, draft = automation(cooldown_seconds=1), automation(cooldown_seconds=300)
+    sure = {"confidence_threshold": 0.01}
+    now, draft = automation(cooldown_seconds=1, **sure), automation(cooldown_seconds=300, **sure)
     out = replay(events, now, draft, WORLD)
     assert (out.now.retries, out.now.deferred, out.now.reopened) == (2, 0, 1)
     assert (out.draft.retries, out.draft.deferred) == (1, 1)
