@@ -6,7 +6,6 @@ Says what is certain: `accepted` and `refused` are the engine's own words; every
 
 from __future__ import annotations
 
-import asyncio
 import base64
 import hashlib
 import hmac
@@ -14,17 +13,15 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
-from urllib.parse import urlsplit
 
-import httpx
-
+from actions import addresses
 from actions.catalog.kind import Outcome
+from actions.outbound import DEADLINE_SECONDS, AnswerLost, Client, NotCalled, Reply
 from awfdrs_site.kernel.strict_json import encode
 
-DEADLINE_SECONDS = 10.0
-REPLY_LIMIT = 64 * 1024
 # A reply that says the engine did not take the request; other 5xx may come after the deed.
-_REFUSALS = frozenset(range(400, 500)) | {501, 503}
+REFUSALS = frozenset(range(400, 500)) | {501, 503}
+_DETAIL_CHARS = 500
 
 
 @dataclass(frozen=True)
@@ -40,17 +37,10 @@ class Endpoint:
         if not self.url or not self.secret:
             return "The workflow has no retry endpoint or no secret."
         try:
-            parts = urlsplit(self.url)
-            # Each raises where it cannot be read.
-            httpx.URL(self.url), parts.port, _key_of(self.secret)
-        except (httpx.InvalidURL, ValueError):
-            return "The retry address is no address, or the secret is not whsec_ and base64."
-        if parts.scheme not in ("http", "https") or parts.username is not None:
-            return "The retry address must be plain http(s) without a user name."
-        host = f"[{parts.hostname}]" if ":" in (parts.hostname or "") else parts.hostname
-        if host not in self.allowed_hosts:
-            return f"{host} is not among RETRY_ALLOWED_HOSTS."
-        return ""
+            _key_of(self.secret)
+        except ValueError:
+            return "The secret is not whsec_ and base64."
+        return addresses.objection(self.url, self.allowed_hosts)
 
 
 def sign(secret: str, message_id: str, timestamp: int, body: bytes) -> str:
@@ -70,63 +60,55 @@ def request_retry(endpoint: Endpoint, key: str, body: Mapping[str, Any], now: da
     if objection := endpoint.objection():
         return Outcome("refused", 0, objection)
     content = encode(body)
-    headers = _headers(endpoint, key, content, now) | {"Content-Type": "application/json"}
+    headers = signed(endpoint.secret, key, content, now) | {"Content-Type": "application/json"}
     try:
-        status, text = _exchange("POST", endpoint.url, headers, content)
-    except (httpx.ConnectError, httpx.ConnectTimeout, httpx.UnsupportedProtocol) as error:
-        return Outcome("refused", 0, f"No connection to the engine: {error}")
-    except (httpx.HTTPError, TimeoutError) as error:
-        return Outcome("unknown", 0, f"The engine's answer was lost: {error!r}")
-    if 200 <= status < 300:
-        return Outcome("accepted", status, text)
-    return Outcome("refused" if status in _REFUSALS else "unknown", status, text)
+        reply = _call(endpoint, "POST", endpoint.url, headers, content)
+    except NotCalled as error:
+        return Outcome("refused", 0, str(error))
+    except AnswerLost as error:
+        return Outcome("unknown", 0, f"The engine's answer was lost: {error}")
+    return answered(reply)
+
+
+def answered(reply: Reply) -> Outcome:
+    """What a reply to a request to do something proves."""
+    text = reply.text[:_DETAIL_CHARS]
+    if 200 <= reply.status < 300:
+        return Outcome("accepted", reply.status, text)
+    return Outcome("refused" if reply.status in REFUSALS else "unknown", reply.status, text)
 
 
 def ask_status(endpoint: Endpoint, key: str, now: datetime) -> Outcome:
     """Ask the engine whether it ever received `key`: accepted, refused (it did not) or unknown."""
     if objection := endpoint.objection():
         return Outcome("unknown", 0, objection)
+    url = f"{endpoint.url.rstrip('/')}/{key}"
     try:
-        headers = _headers(endpoint, key, b"", now)
-        status, text = _exchange("GET", f"{endpoint.url.rstrip('/')}/{key}", headers, b"")
-    except (httpx.HTTPError, TimeoutError) as error:
-        return Outcome("unknown", 0, f"The engine does not answer: {error!r}")
-    if status == 200:
-        return Outcome("accepted", status, text)
-    return Outcome("refused" if status == 404 else "unknown", status, text)
+        reply = _call(endpoint, "GET", url, signed(endpoint.secret, key, b"", now), b"")
+    except (NotCalled, AnswerLost) as error:
+        return Outcome("unknown", 0, f"The engine does not answer: {error}")
+    return known(reply)
 
 
-def _headers(endpoint: Endpoint, key: str, content: bytes, now: datetime) -> dict[str, str]:
+def known(reply: Reply) -> Outcome:
+    """What a reply to the question after a key proves: 200 it came, 404 it did not."""
+    certainty = {200: "accepted", 404: "refused"}.get(reply.status, "unknown")
+    return Outcome(certainty, reply.status, reply.text[:_DETAIL_CHARS])  # type: ignore[arg-type]
+
+
+def signed(secret: str, key: str, content: bytes, now: datetime) -> dict[str, str]:
+    """The headers of Standard Webhooks, and the Idempotency-Key."""
     timestamp = int(now.timestamp())
     return {
         "Idempotency-Key": key,
         "webhook-id": key,
         "webhook-timestamp": str(timestamp),
-        "webhook-signature": sign(endpoint.secret, key, timestamp, content),
+        "webhook-signature": sign(secret, key, timestamp, content),
     }
 
 
-def _exchange(method: str, url: str, headers: dict[str, str], content: bytes) -> tuple[int, str]:
-    """Status and start of the reply; TimeoutError when it is not all there at the deadline."""
-    return asyncio.run(_exchange_in_time(method, url, headers, content))
-
-
-async def _exchange_in_time(
-    method: str, url: str, headers: dict[str, str], content: bytes
-) -> tuple[int, str]:
-    """One request, no redirects, no proxies of the environment, a bounded reply.
-
-    httpx bounds each read alone, and an engine may drip; the deadline bounds the whole.
-    """
-    timeout = httpx.Timeout(DEADLINE_SECONDS / 2)
-    async with (
-        asyncio.timeout(DEADLINE_SECONDS),
-        httpx.AsyncClient(timeout=timeout, trust_env=False, follow_redirects=False) as client,
-        client.stream(method, url, headers=headers, content=content) as reply,
-    ):
-        received = b""
-        async for chunk in reply.aiter_bytes():
-            received += chunk
-            if len(received) > REPLY_LIMIT:
-                break
-        return reply.status_code, received[:500].decode("utf-8", "replace")
+def _call(
+    endpoint: Endpoint, method: str, url: str, headers: dict[str, str], content: bytes
+) -> Reply:
+    client = Client(endpoint.allowed_hosts, seconds=DEADLINE_SECONDS)
+    return client.call(method, url, headers, content)

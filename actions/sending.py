@@ -23,7 +23,7 @@ from actions.catalog import kind_named
 from actions.catalog.kind import Order, Outcome, Send
 from actions.lifecycle import lock_action, move, note
 from actions.models import Action, ActionKind, StepRole
-from actions.retry_call import DEADLINE_SECONDS
+from actions.outbound import DEADLINE_SECONDS
 from actions.states import TRANSITIONS, ActionStatus
 from awfdrs_site.kernel import correlation, work
 from awfdrs_site.kernel.actor import MACHINE
