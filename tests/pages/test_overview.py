@@ -346,7 +346,7 @@ def test_it_counts_only_what_a_stop_covers(
 ) -> None:
     """Of two unsent retries the workflow's switch holds one; one blocked by it is held too."""
     other = decided(cast.contacts, error_code="crm_down", message="No")
-    Action.objects.filter(pk=other.pk).update(status="planned", kind="retry")
+    Action.objects.filter(pk=other.pk).update(status="planned", kind="retry", acts=True)
     switch = engage_switch(
         tenant=cast.meridian,
         scope="workflow",
