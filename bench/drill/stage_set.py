@@ -45,14 +45,17 @@ class Stage:
 
 
 @contextmanager
-def a_stage(instance: Instance) -> Iterator[Stage]:
-    """A tenant of its own with the simulator's workflows, so that no scenario colours another."""
+def a_stage(instance: Instance, seed: int | None = None) -> Iterator[Stage]:
+    """A tenant of its own with the simulator's workflows, so that no scenario colours another.
+
+    The same `seed`: the same names and numbers in what fails.
+    """
     from tenants.models import Workflow
 
     directory, key = _make_tenant()
     headers = {"Authorization": f"Bearer {key}"}
     with (
-        Engine(instance.url, key, delay_seconds=0.3, directory=directory) as engine,
+        Engine(instance.url, key, delay_seconds=0.3, directory=directory, seed=seed) as engine,
         httpx.Client(base_url=instance.url, headers=headers, timeout=15, trust_env=False) as client,
     ):
         rows = Workflow.objects.filter(tenant_id=directory.tenant_id)
