@@ -100,7 +100,7 @@ def _succeed(incident: Incident, action: Action, now: datetime) -> None:
         remember(incident, OutcomeResult.SUCCEEDED, now, seconds_to_recover=seconds)
     text = f"Verified: retry {action.attempt} worked, {seconds:.1f} s after it was sent"
     note(action, text, now)
-    if incident.status not in _OVER and still_failing(incident).exists():
+    if not action.step and incident.status not in _OVER and still_failing(incident).exists():
         # More broke while this retry ran: look again, with what is known now.
         set_recovery(incident, Recovery.NONE)
         work.enqueue("analyse", incident.tenant_id, [incident.pk], now)

@@ -52,7 +52,9 @@ class Recovery(models.Model):
 
     The attempts are rows of `Action`; the state follows from them (see `plans.engine`). A plain
     retry is a recovery without a plan: `document` is empty, and the state follows its actions.
-    `history` keeps every state with its time and reason, the first ones from before this row.
+    `facts`: what references may name of the incident and the decision, as it was then: what a step
+    acts on does not change under it. `history` keeps every state with its time and reason, the first
+    ones from before this row.
     """
 
     id = models.UUIDField(primary_key=True, default=uuid7, editable=False)
@@ -63,6 +65,7 @@ class Recovery(models.Model):
     )
     template = models.ForeignKey(RecoveryPlan, on_delete=models.PROTECT, null=True)
     document = models.JSONField(default=dict)
+    facts = models.JSONField(default=dict)
     status = models.CharField(max_length=20, choices=RecoveryState, default=RecoveryState.PLANNING)
     reason = models.CharField(max_length=500, blank=True)
     history = models.JSONField(default=list)

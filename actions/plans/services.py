@@ -15,6 +15,7 @@ from awfdrs_site.kernel.actor import MACHINE, Actor
 from awfdrs_site.kernel.problem import Problem
 from awfdrs_site.kernel.transition import change_status, lock
 from incidents.models import Incident
+from incidents.selectors import events_of, still_failing
 
 _REASON_CHARS = 500
 
@@ -40,6 +41,7 @@ def begin(
         decision=decision,
         template=template,
         document=template.document if template else {},
+        facts=_facts(incident, decision) if template else {},
         history=history,
         created_at=now,
         correlation_id=incident.correlation_id,
@@ -47,6 +49,33 @@ def begin(
     if template is not None:
         work.enqueue("recover", incident.tenant_id, [recovery.pk], now)
     return recovery
+
+
+def _facts(incident: Incident, decision: Decision | None) -> dict[str, Any]:
+    newest, failing = events_of(incident).first(), still_failing(incident)
+    named = failing.exclude(resource_id="").first() or failing.first()
+    return {
+        "incident": {
+            "number": incident.number,
+            "label": incident.label,
+            "title": incident.title,
+            "severity": incident.severity,
+            "category": incident.category,
+            "error_code": newest.error_code if newest else "",
+            "correlation_id": incident.correlation_id,
+            "workflow": incident.workflow.name,
+            "workflow_id": str(incident.workflow_id),
+            "vendor": incident.vendor,
+            "resource_type": named.resource_type if named else "",
+            "resource_id": named.resource_id if named else "",
+            "event_count": incident.event_count,
+        },
+        "decision": {
+            "confidence": decision.confidence if decision else None,
+            "reasoning": decision.reasoning if decision else "",
+            "recommended_action": decision.recommended_action if decision else "",
+        },
+    }
 
 
 def _entry(state: str, at: datetime, reason: str) -> dict[str, Any]:

@@ -29,7 +29,6 @@ from ai.services import remember
 from awfdrs_site.kernel import correlation
 from awfdrs_site.kernel.transition import lock
 from incidents.models import Incident
-from incidents.selectors import events_of, still_failing
 from incidents.services import resolve_verified, set_recovery
 from incidents.states import IncidentStatus
 from incidents.states import Recovery as IncidentRecovery
@@ -140,37 +139,13 @@ def _call_of(
 
 
 def facts_of(recovery: Recovery, actions: Sequence[Action]) -> dict[str, Any]:
-    """What references may name: the incident, the decision, and the results of earlier steps."""
-    incident, decision = recovery.incident, recovery.decision
-    newest = events_of(incident).first()
-    failing = still_failing(incident).exclude(resource_id="").first()
-    return {
-        "incident": {
-            "number": incident.number,
-            "label": incident.label,
-            "title": incident.title,
-            "severity": incident.severity,
-            "category": incident.category,
-            "error_code": newest.error_code if newest else "",
-            "correlation_id": incident.correlation_id,
-            "workflow": incident.workflow.name,
-            "workflow_id": str(incident.workflow_id),
-            "vendor": incident.vendor,
-            "resource_type": failing.resource_type if failing else "",
-            "resource_id": failing.resource_id if failing else "",
-            "event_count": incident.event_count,
-        },
-        "decision": {
-            "confidence": decision.confidence if decision else None,
-            "reasoning": decision.reasoning if decision else "",
-            "recommended_action": decision.recommended_action if decision else "",
-        },
-        "steps": {
-            action.step: action.result
-            for action in actions
-            if action.role == StepRole.DO and action.status == ActionStatus.SUCCEEDED
-        },
+    """What references may name: what was known at the beginning, and results of earlier steps."""
+    steps = {
+        action.step: action.result
+        for action in actions
+        if action.role == StepRole.DO and action.status == ActionStatus.SUCCEEDED
     }
+    return {**recovery.facts, "steps": steps}
 
 
 def _shown(found: Next, actions: Sequence[Action]) -> tuple[str, str]:
