@@ -148,6 +148,9 @@ CELERY_TASK_STORE_EAGER_RESULT = False
 CELERY_BROKER_CONNECTION_RETRY_ON_STARTUP = True
 CELERY_BROKER_CONNECTION_MAX_RETRIES = None
 CELERY_BROKER_TRANSPORT_OPTIONS = {
+    # A ring that is lost costs a second, until the sweep. Kept in Redis until acknowledged, four
+    # that could not be, for Redis hung, were taken for under way and stopped a worker for good.
+    "ack_emulation": False,
     "socket_timeout": REDIS_TIMEOUT_SECONDS,
     "socket_connect_timeout": REDIS_TIMEOUT_SECONDS,
     "global_keyprefix": "awfdrs:",

@@ -20,9 +20,9 @@ class Valkey:
     """One server process on a unix socket; `client` gives up after half a second, as in life."""
 
     def __init__(self, folder: Path) -> None:
-        self._socket = folder / "own.sock"
+        self.socket = folder / "own.sock"
         self.client = Redis(
-            unix_socket_path=str(self._socket), socket_timeout=0.5, socket_connect_timeout=0.5
+            unix_socket_path=str(self.socket), socket_timeout=0.5, socket_connect_timeout=0.5
         )
         self._process: subprocess.Popen[bytes] | None = None
 
@@ -30,7 +30,7 @@ class Valkey:
         """Return once it answers."""
         command = [str(valkey_program()), "--port", "0", "--save", "", "--unixsocket"]
         self._process = subprocess.Popen(
-            [*command, str(self._socket)], stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL
+            [*command, str(self.socket)], stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL
         )
         deadline = time.monotonic() + PATIENCE_SECONDS
         while not self._answers():
