@@ -53,7 +53,7 @@ class Recovery(models.Model):
     The attempts are rows of `Action`; the state follows from them (see `plans.engine`). A plain
     retry is a recovery without a plan: `document` is empty, and the state follows its actions.
     `facts`: what references may name of the incident and the decision, as it was then: what a step
-    acts on does not change under it. `history` keeps every state with its time and reason, the first
+    acts on does not change under it. `history`: every state with its time and reason, the first
     ones from before this row.
     """
 
