@@ -37,6 +37,7 @@ e2e: $(VENV)/.dev ## the tests in a browser (Debian's chromium)
 
 # As an operator's machine would have it; nothing is connected to.
 PRODUCTION = SECRET_KEY=$$($(BIN)/python -c 'import secrets; print(secrets.token_urlsafe(64))') \
+  AWFDRS_SEAL_KEYS=$$($(BIN)/python -c 'import base64, secrets; print(base64.b64encode(secrets.token_bytes(32)).decode())') \
   DATABASE_URL=postgresql://awfdrs@db.invalid/awfdrs REDIS_URL=redis://redis.invalid:6379/0 \
   ALLOWED_HOSTS=awfdrs.example CSRF_TRUSTED_ORIGINS=https://awfdrs.example AWFDRS_HTTPS=true
 

@@ -26,7 +26,7 @@ def main(arguments: list[str]) -> None:
     try:
         embedded.connect_environment(start=_needs_servers(arguments[1:]))
         if arguments[1:2] == ["up"]:
-            embedded.provide_secret_key(embedded.data_dir_of(os.environ))
+            embedded.provide_secrets(embedded.data_dir_of(os.environ))
     except embedded.EmbeddedError as error:
         raise SystemExit(f"manage.py: {error}") from None
 

@@ -8,6 +8,7 @@ from django.conf import settings
 from django.db import models
 from django.db.models import Q
 
+from actions.connectors.models import Connector, Delivery
 from actions.plans.models import Recovery, RecoveryPlan
 from actions.states import ACTIVE, ActionStatus
 from actions.whatif_models import RunStatus, WhatIfRun
@@ -17,7 +18,16 @@ from incidents.models import Incident
 from safety.models import KillSwitch
 from tenants.models import Tenant
 
-__all__ = ["Action", "ActionKind", "Recovery", "RecoveryPlan", "RunStatus", "WhatIfRun"]
+__all__ = [
+    "Action",
+    "ActionKind",
+    "Connector",
+    "Delivery",
+    "Recovery",
+    "RecoveryPlan",
+    "RunStatus",
+    "WhatIfRun",
+]
 
 
 class ActionKind(models.TextChoices):

@@ -7,6 +7,7 @@ and worker entry points refuse to start while there is one.
 
 from __future__ import annotations
 
+import base64
 import re
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
@@ -17,6 +18,9 @@ T = TypeVar("T")
 
 _WITH_PATH = ("postgres", "postgresql", "unix")
 _HOST = re.compile(r"\*|\.?[A-Za-z0-9_](?:[A-Za-z0-9_.-]*[A-Za-z0-9_])?|\[[0-9A-Fa-f:.]+\]")
+
+# Names of variables whose values are not repeated.
+_KEPT = ("SECRET", "URL", "SEAL")
 
 AI_MODES = ("mock",)
 LOCAL = ("localhost", "127.0.0.1", "[::1]")
@@ -48,6 +52,7 @@ class Env:
     https: bool
     retry_allowed_hosts: tuple[str, ...]
     db_pool_max: int
+    seal_keys: tuple[bytes, ...]
 
 
 class _Reader:
@@ -64,7 +69,7 @@ class _Reader:
         try:
             return parse(raw)
         except ValueError:
-            shown = "" if "SECRET" in name or "URL" in name else f", not {raw[:64]!r}"
+            shown = "" if any(word in name for word in _KEPT) else f", not {raw[:64]!r}"
             self.mistakes.append(Mistake(f"awfdrs.{id_}", f"{name} must be {expects}{shown}"))
             return default
 
@@ -127,6 +132,15 @@ def _secret(raw: str) -> str:
     return raw
 
 
+def _seal_keys(raw: str) -> tuple[bytes, ...]:
+    """Keys of AES-256, each 32 bytes in base64 (URL-safe too)."""
+    texts = [item.replace("-", "+").replace("_", "/") for item in _list(raw)]
+    keys = tuple(base64.b64decode(text, validate=True) for text in texts)
+    if not keys or any(len(key) != 32 or len(set(key)) < 5 for key in keys):
+        raise ValueError
+    return keys
+
+
 def _origins(raw: str) -> tuple[str, ...]:
     origins = _list(raw)
     for origin in origins:
@@ -182,6 +196,13 @@ def read(environ: Mapping[str, str]) -> tuple[Env, tuple[Mistake, ...]]:
         db_pool_max=r.read(
             "E012", "DB_POOL_MAX", _between(2, 200), 10, "a number of connections from 2 to 200"
         ),
+        seal_keys=r.read(
+            "E013",
+            "AWFDRS_SEAL_KEYS",
+            _seal_keys,
+            (),
+            "random keys of 32 bytes in base64, the newest first, commas between",
+        ),
     )
     return env, (*r.mistakes, *_missing(env, {m.id for m in r.mistakes}))
 
@@ -192,6 +213,7 @@ def _missing(env: Env, known: set[str]) -> list[Mistake]:
         ("awfdrs.E001", "DATABASE_URL", env.database_url),
         ("awfdrs.E002", "REDIS_URL", env.redis_url),
         ("awfdrs.E003", "SECRET_KEY", env.secret_key),
+        ("awfdrs.E013", "AWFDRS_SEAL_KEYS", env.seal_keys),
     ):
         if not value and id_ not in known:
             missing.append(

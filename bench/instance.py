@@ -50,7 +50,7 @@ def database() -> Iterator[None]:
     from awfdrs_site.kernel import embedded
 
     embedded.connect_environment()
-    embedded.provide_secret_key(folder)
+    embedded.provide_secrets(folder)
     try:
         import django
 

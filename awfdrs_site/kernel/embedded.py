@@ -14,6 +14,7 @@ Imports nothing of Django. Not for Windows (the wheels' servers speak over unix 
 
 from __future__ import annotations
 
+import base64
 import fcntl
 import os
 import secrets
@@ -39,7 +40,7 @@ __all__ = [
     "held_data_dir",
     "keep_alive",
     "pass_on",
-    "provide_secret_key",
+    "provide_secrets",
     "release",
 ]
 
@@ -69,7 +70,7 @@ def addresses(data_dir: Path) -> Servers:
 
 
 def connect_environment(*, start: bool = True) -> None:
-    """Set `DATABASE_URL`, `REDIS_URL` and `SECRET_KEY` to the embedded pair's where they are unset.
+    """Set the servers' addresses and the secrets to the embedded pair's where they are unset.
 
     Does nothing where both addresses are set. With `start=False` only names the pair, for commands
     that talk to no server. Raises EmbeddedError.
@@ -83,19 +84,27 @@ def connect_environment(*, start: bool = True) -> None:
     for name, value in zip(names, (servers.database_url, servers.redis_url), strict=True):
         if name in missing:
             os.environ[name] = value
-    provide_secret_key(data_dir)
+    provide_secrets(data_dir)
 
 
-def provide_secret_key(data_dir: Path) -> None:
-    """Set `SECRET_KEY`, where it is unset, to one of this folder's own, made at the first call."""
-    if os.environ.get("SECRET_KEY", "").strip():
+def provide_secrets(data_dir: Path) -> None:
+    """Set `SECRET_KEY` and `AWFDRS_SEAL_KEYS`, where they are unset, to this folder's own.
+
+    Each is made at the first call, in a file that its owner alone can read.
+    """
+    _provide("SECRET_KEY", data_dir / "secret_key", secrets.token_urlsafe(48))
+    seal_key = base64.b64encode(secrets.token_bytes(32)).decode()
+    _provide("AWFDRS_SEAL_KEYS", data_dir / "seal_keys", seal_key)
+
+
+def _provide(name: str, path: Path, new: str) -> None:
+    if os.environ.get(name, "").strip():
         return
-    path = data_dir / "secret_key"
     try:
-        data_dir.mkdir(parents=True, exist_ok=True, mode=0o700)
-        fresh = data_dir / f"secret_key.{os.getpid()}"
+        path.parent.mkdir(parents=True, exist_ok=True, mode=0o700)
+        fresh = path.with_name(f"{path.name}.{os.getpid()}")
         fresh.touch(mode=0o600)
-        fresh.write_text(secrets.token_urlsafe(48))
+        fresh.write_text(new)
         try:
             # Of two commands that come at once one wins, and both read the winner's.
             os.link(fresh, path)
@@ -103,9 +112,9 @@ def provide_secret_key(data_dir: Path) -> None:
             pass
         finally:
             fresh.unlink()
-        os.environ["SECRET_KEY"] = path.read_text()
+        os.environ[name] = path.read_text()
     except OSError as error:
-        raise EmbeddedError(f"cannot keep a SECRET_KEY in {path}: {error.strerror}") from error
+        raise EmbeddedError(f"cannot keep {name} in {path}: {error.strerror}") from error
 
 
 def ensure(data_dir: Path, *, durable: bool = True) -> Servers:

@@ -20,7 +20,9 @@ from bench.instance import PROJECT, await_answer, free_port
 STOP_SECONDS = 20
 # What this process was told about its own servers must not reach the site; empty, so that a `.env`
 # does not fill it in either.
-_UNSET = dict.fromkeys(("DATABASE_URL", "REDIS_URL", "SECRET_KEY", "ALLOWED_HOSTS"), "")
+_UNSET = dict.fromkeys(
+    ("DATABASE_URL", "REDIS_URL", "SECRET_KEY", "AWFDRS_SEAL_KEYS", "ALLOWED_HOSTS"), ""
+)
 
 
 @dataclass(frozen=True)

@@ -20,6 +20,7 @@ GOOD = {
     "DATABASE_URL": "postgresql://awfdrs:pw@db:5432/awfdrs",
     "REDIS_URL": "redis://cache:6379/0",
     "SECRET_KEY": "kDp3vXo2mN8qRs5tUw7yZa1bCe4fGh6iJk9lMn0oPq2rSt4uVw6xYz8A",
+    "AWFDRS_SEAL_KEYS": "c2VhbC1rZXktZm9yLXRlc3RzLWFsb25lLTAxMjM0NTY=",
 }
 # Read by the launcher or docker-compose, not by env.py.
 ELSEWHERE = {"AWFDRS_DATA_DIR", "HOST", "PORT", "POSTGRES_PASSWORD"}
@@ -41,6 +42,7 @@ MISTAKES = [
     ("E010", "AWFDRS_HTTPS", ["always"]),
     ("E011", "RETRY_ALLOWED_HOSTS", ["http://engine", "engine:9000"]),
     ("E012", "DB_POOL_MAX", ["0", "1", "201", "many", "1.5"]),
+    ("E013", "AWFDRS_SEAL_KEYS", ["", ",", "short", "A" * 44, "c2hvcnQ=", "not base64 " * 4]),
 ]
 
 
@@ -75,7 +77,7 @@ def test_it_names_all_mistakes_at_once() -> None:
     ]
 
 
-@pytest.mark.parametrize("name", ["DATABASE_URL", "REDIS_URL", "SECRET_KEY"])
+@pytest.mark.parametrize("name", ["DATABASE_URL", "REDIS_URL", "SECRET_KEY", "AWFDRS_SEAL_KEYS"])
 def test_it_never_repeats_a_secret(name: str) -> None:
     mistakes = env.read(GOOD | {name: "mysql://root:hunter2@db/x"})[1]
     assert len(mistakes) == 1

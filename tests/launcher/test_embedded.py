@@ -7,6 +7,7 @@ import shutil
 import signal
 import subprocess
 import sys
+from base64 import b64decode
 from collections.abc import Callable
 from pathlib import Path
 
@@ -283,7 +284,7 @@ def test_the_environment_is_completed(
     data_dir: Path, monkeypatch: pytest.MonkeyPatch, given: tuple[str, ...]
 ) -> None:
     """Only what is unset is set, to the pair's own; the secret key stays the same for ever."""
-    for name in ("DATABASE_URL", "REDIS_URL", "SECRET_KEY"):
+    for name in ("DATABASE_URL", "REDIS_URL", "SECRET_KEY", "AWFDRS_SEAL_KEYS"):
         monkeypatch.delenv(name, raising=False)
     for name in given:
         monkeypatch.setenv(name, "given")
@@ -297,9 +298,14 @@ def test_the_environment_is_completed(
     secret = os.environ["SECRET_KEY"]
     assert len(secret) >= 50
     assert (data_dir / "secret_key").stat().st_mode & 0o777 == 0o600
+    seal_keys = os.environ["AWFDRS_SEAL_KEYS"]
+    assert len(b64decode(seal_keys)) == 32
+    assert (data_dir / "seal_keys").stat().st_mode & 0o777 == 0o600
     monkeypatch.delenv("SECRET_KEY")
-    embedded.provide_secret_key(data_dir)
+    monkeypatch.delenv("AWFDRS_SEAL_KEYS")
+    embedded.provide_secrets(data_dir)
     assert os.environ["SECRET_KEY"] == secret
+    assert os.environ["AWFDRS_SEAL_KEYS"] == seal_keys
     assert not processes_with(str(data_dir))
 
 

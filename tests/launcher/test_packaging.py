@@ -63,7 +63,7 @@ def test_every_variable_in_compose_is_documented() -> None:
 
 def test_secrets_have_no_default_in_compose() -> None:
     text = COMPOSE.read_text()
-    for name in ("SECRET_KEY", "POSTGRES_PASSWORD"):
+    for name in ("SECRET_KEY", "AWFDRS_SEAL_KEYS", "POSTGRES_PASSWORD"):
         uses = re.findall(rf"\$\{{{name}([^}}]*)\}}", text)
         assert uses
         assert all(use.startswith(":?") for use in uses)
@@ -85,7 +85,8 @@ def test_compose_accepts_the_file() -> None:
     told = subprocess.run(
         ["docker", "compose", "config", "--quiet"],
         cwd=PROJECT,
-        env=os.environ | {"SECRET_KEY": "x" * 50, "POSTGRES_PASSWORD": "x"},
+        env=os.environ
+        | {"SECRET_KEY": "x" * 50, "AWFDRS_SEAL_KEYS": "x", "POSTGRES_PASSWORD": "x"},
         capture_output=True,
         text=True,
         check=False,

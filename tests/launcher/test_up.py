@@ -24,7 +24,14 @@ pytestmark = [
     pytest.mark.skipif(sys.platform != "linux", reason="reads processes from /proc"),
 ]
 
-OURS = ("DATABASE_URL", "REDIS_URL", "SECRET_KEY", "AWFDRS_DATA_DIR", "DJANGO_SETTINGS_MODULE")
+OURS = (
+    "DATABASE_URL",
+    "REDIS_URL",
+    "SECRET_KEY",
+    "AWFDRS_SEAL_KEYS",
+    "AWFDRS_DATA_DIR",
+    "DJANGO_SETTINGS_MODULE",
+)
 
 
 def free_port() -> int:

@@ -18,7 +18,13 @@ class Command(BaseCommand):
     def handle(self, *args: Any, **options: Any) -> None:
         """Exit as the drill does: 0 when every promise was kept, else 1."""
         # Another process, so that nothing of this one's servers or settings is touched.
-        left_out = {"DATABASE_URL", "REDIS_URL", "SECRET_KEY", "AWFDRS_DATA_DIR"}
+        left_out = {
+            "DATABASE_URL",
+            "REDIS_URL",
+            "SECRET_KEY",
+            "AWFDRS_SEAL_KEYS",
+            "AWFDRS_DATA_DIR",
+        }
         environ = {name: value for name, value in os.environ.items() if name not in left_out}
         command = [sys.executable, "-m", "bench.drill"]
         ended = subprocess.run(command, cwd=settings.BASE_DIR, env=environ, check=False)
