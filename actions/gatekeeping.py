@@ -133,7 +133,7 @@ def judge_action(action: Action, now: datetime, vendor: Vendor | None = None) ->
         action_kind=action.kind,
         acts=action.acts,
         vendor=incident.vendor,
-        switches=tuple(map(_fact, engaged_switches(incident.tenant_id, now))),
+        switches=tuple(map(_fact, _switches_before(action, now))),
         attempt=action.attempt,
         max_attempts=action.max_attempts,
         last_recovery_at=last_recovery,
@@ -170,6 +170,16 @@ def _needs_person(action: Action) -> str:
     if plan.has_irreversible_step():
         return f"{plan.title} has a step that cannot be undone."
     return f"{plan.title} always asks a person." if plan.approval == "always" else ""
+
+
+def _switches_before(action: Action, now: datetime) -> list[KillSwitch]:
+    """The engaged switches but those that the action's own recovery engaged: a plan that pauses
+    its workflow goes on with its steps, and takes the pause back."""
+    engaged = engaged_switches(action.tenant_id, now)
+    if action.recovery is None or not any(switch.action_id for switch in engaged):
+        return engaged
+    own = set(action.recovery.actions.values_list("pk", flat=True))
+    return [switch for switch in engaged if switch.action_id not in own]
 
 
 def _fact(switch: KillSwitch) -> SwitchFact:

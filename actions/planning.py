@@ -170,7 +170,7 @@ def create(
     )
     count_saved(action)
     follow_up(action, now)
-    if not action.step:
+    if not action.step or action.status == ActionStatus.BLOCKED:
         hand_on(action, now)
     return action
 

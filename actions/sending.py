@@ -34,7 +34,7 @@ from incidents.selectors import still_failing
 from incidents.states import IncidentStatus
 from safety import breakers
 from safety.selectors import policy_for
-from safety.switches import lock_switches_shared
+from safety.switches import lock_switches_exclusive, lock_switches_shared
 
 log = structlog.get_logger(__name__)
 
@@ -104,7 +104,11 @@ def start(claimed: Action, now: datetime) -> Send | None:
     The switch lock is taken first and the switches are read under it: after "stop" has returned,
     no action gets past this function [P7].
     """
-    lock_switches_shared()
+    kind = kind_named(claimed.kind)
+    if kind.moves_switches:
+        lock_switches_exclusive()  # shared first would wait for another who does the same
+    else:
+        lock_switches_shared()
     incident, action = lock_action(claimed.pk)
     if action.fence != claimed.fence or action.status != ActionStatus.CLAIMED:
         return None
@@ -120,7 +124,6 @@ def start(claimed: Action, now: datetime) -> Send | None:
         return None
     move(action, ActionStatus.SENDING, actor=MACHINE, now=now, sent_at=now, receipt=action.receipt)
     _mark_tried(incident, action, now)
-    kind = kind_named(action.kind)
     done = kind.run(Order(action, now), kind.read(action.parameters))
     if isinstance(done, Outcome):
         settle(incident, action, done, now)
@@ -212,8 +215,11 @@ def _taken(
 def _await(incident: Incident, action: Action, result: dict[str, Any], now: datetime) -> None:
     """Begun, not ended: the workflow's events will say, or the target when it is asked."""
     by_events = kind_named(action.kind).ends == "by_events"
-    seconds = policy_for(action.tenant_id, incident.workflow_id).verify_seconds
-    until = now + timedelta(seconds=seconds if by_events else action.timeout_seconds)
+    seconds: float = policy_for(action.tenant_id, incident.workflow_id).verify_seconds
+    if not by_events:
+        kind = kind_named(action.kind)
+        seconds = action.timeout_seconds + kind.takes_seconds(kind.read(action.parameters))
+    until = now + timedelta(seconds=seconds)
     fields: dict[str, Any] = {"verify_until": until, "result": result, "leased_until": None}
     if not by_events:
         fields["due_at"] = now + ASK_WORKING

@@ -191,6 +191,11 @@ class KillSwitch(models.Model):
     released_by = models.CharField(max_length=150, blank=True)
     release_reason = models.CharField(max_length=300, blank=True)
     is_drill = models.BooleanField(default=False, editable=False)
+    action_id = models.UUIDField(
+        null=True,
+        editable=False,
+        help_text="The action that engaged it; null once a person wants it.",
+    )
 
     class Meta:
         ordering = ["-engaged_at"]

@@ -37,6 +37,7 @@ def engage_switch(
     blocks: str = SwitchBlocks.AUTOMATION,
     reason: str = "",
     expires_at: datetime | None = None,
+    action_id: UUID | None = None,
     actor: Actor,
     now: datetime,
 ) -> KillSwitch:
@@ -44,6 +45,8 @@ def engage_switch(
 
     One switch is engaged per target: engaging again returns the one there is, and only ever makes
     it stop more (the later expiry, the wider `blocks`). A new row has `engaged_at == now`.
+    `action_id`: the action of automation that engages it; where a person engages the same target
+    afterwards, the switch is theirs, and no action releases it any more.
     Locks: every sender that is about to mark something as being sent, until the commit.
     Raises Problem 400 for a target that does not fit its scope or an expiry in the past.
     """
@@ -58,6 +61,7 @@ def engage_switch(
         engaged_at=now,
         engaged_by=actor.name,
         expires_at=expires_at,
+        action_id=action_id,
     )
     check_engagement(switch, now)
     lock_switches_exclusive()
@@ -202,8 +206,10 @@ def _widen(
         switch.blocks = SwitchBlocks.BOTH
     if switch.expires_at is not None and (expires_at is None or expires_at > switch.expires_at):
         switch.expires_at = expires_at
+    if actor != MACHINE and switch.action_id is not None:
+        switch.action_id, switch.engaged_by = None, actor.name
     if _shape(switch) != before:
-        switch.save(update_fields=["blocks", "expires_at"])
+        switch.save(update_fields=["blocks", "expires_at", "action_id", "engaged_by"])
         _record(switch, "extended", actor, now, before, "")
     return switch
 
@@ -215,6 +221,7 @@ def _shape(switch: KillSwitch) -> dict[str, Any]:
         "blocks": switch.blocks,
         "expires_at": expires_at,
         "engaged": switch.released_at is None,
+        "engaged_by": switch.engaged_by,
     }
 
 

@@ -100,11 +100,19 @@ class Kind:
     tells_people = False
     # Whether what it does can be taken back by `undo`.
     reversible = False
+    # Whether it can be neither taken back nor repeated: every plan with it asks a person.
+    irreversible = False
+    # Whether `run` engages or releases kill switches, so that it needs their lock alone.
+    moves_switches = False
 
     @property
     def acts(self) -> bool:
         """Whether it changes something out there, so that the gate is asked."""
         return not (self.probe or self.tells_people)
+
+    def takes_seconds(self, parameters: Any) -> float:
+        """How long it takes by design; its timeout begins after that."""
+        return 0.0
 
     def check(self, given: Mapping[str, Any], path: str = "parameters") -> list[FieldError]:
         """What is wrong with `given`, whose references are not filled in yet."""
@@ -149,5 +157,8 @@ class Kind:
         return Outcome("unknown", 0, "Nobody can be asked.")
 
     def undo(self, order: Order, parameters: Any) -> Call | None:
-        """What takes back what this action did (see its `result`); None if nothing can."""
+        """What takes back what this action did (see its `result`); None if nothing can.
+
+        Reads the action alone: it is asked for every row of a list.
+        """
         return None

@@ -29,7 +29,8 @@ VERIFY = "verify"
 
 @dataclass(frozen=True, slots=True)
 class Attempt:
-    """One try of one step. `took_effect`: the target took it, whatever came of it then.
+    """One try of one step. `took_effect`: the target took it, whatever came of it then; `has_undo`:
+    its kind knows how to take that back, so the plan need not say.
 
     `number` counts from 1 for each step and role; the verification's step is `verify`.
     """
@@ -40,6 +41,7 @@ class Attempt:
     state: AttemptState
     took_effect: bool = False
     reason: str = ""
+    has_undo: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -89,7 +91,9 @@ class _Look:
         self._last: dict[tuple[str, Role], Attempt] = {}
         for attempt in sorted(attempts, key=lambda one: one.number):
             self._last[attempt.step, attempt.role] = attempt
-        self._effects = {one.step for one in attempts if one.role == "do" and one.took_effect}
+        effects = [one for one in attempts if one.role == "do" and one.took_effect]
+        self._effects = {one.step for one in effects}
+        self._own_undo = {one.step for one in effects if one.has_undo}
 
     def tried(self, key: str, role: Role, most: int) -> _Tried:
         """How the step stands in the role, where it may be tried `most` times."""
@@ -190,7 +194,7 @@ class _Look:
                 return Next(
                     "needs_human", f"{step.label} cannot be undone; what came before stays."
                 )
-            if step.undo is None:
+            if step.undo is None and step.key not in self._own_undo:
                 continue
             tried = self.tried(step.key, "undo", step.retries.max_attempts)
             if tried.state in ("none", "again"):

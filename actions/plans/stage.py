@@ -24,6 +24,7 @@ from actions.plans.expression import ExpressionError, fill
 from actions.plans.following import cooling
 from actions.plans.states import RecoveryState
 from actions.states import ACTIVE, ActionStatus
+from actions.undoing import undo_of
 from ai.models import OutcomeResult
 from ai.services import remember
 from awfdrs_site.kernel import correlation
@@ -65,7 +66,10 @@ def _go_on(recovery: Recovery, now: datetime) -> None:
     if plan is None:
         return
     actions = list(recovery.actions.exclude(step="").order_by("attempt"))
-    found = advance(plan, [attempt_of(a) for a in actions], undo_asked=bool(recovery.undo_asked_by))
+    for action in actions:
+        action.recovery, action.incident = recovery, recovery.incident
+    attempts = [attempt_of(action, now) for action in actions]
+    found = advance(plan, attempts, undo_asked=bool(recovery.undo_asked_by))
     for start in found.starts:
         actions.append(_start(recovery, plan, start, actions, now))
     state, reason = _shown(found, actions)
@@ -75,7 +79,7 @@ def _go_on(recovery: Recovery, now: datetime) -> None:
         _tell(recovery, found, now)
 
 
-def attempt_of(action: Action) -> Attempt:
+def attempt_of(action: Action, now: datetime) -> Attempt:
     """What became of an action, as the engine sees it."""
     state: AttemptState = "stopped"
     if action.status in ACTIVE:
@@ -91,6 +95,7 @@ def attempt_of(action: Action) -> Attempt:
         state=state,
         took_effect=bool(action.result.get("taken")),
         reason=str(action.result.get("reason") or action.get_status_display()),
+        has_undo=undo_of(action, now) is not None,
     )
 
 
@@ -133,9 +138,16 @@ def _call_of(
     step = plan.step(start.step)
     limits = step.retries.max_attempts, step.timeout_seconds
     if start.role == "undo":
-        assert step.undo is not None
-        return step.undo, *limits
+        undo = undo_of(_last_done(start.step, actions), now)
+        assert undo is not None  # the engine undoes nothing else
+        return undo, *limits
     return Call(step.kind, step.parameters), *limits
+
+
+def _last_done(step: str, actions: Sequence[Action]) -> Action:
+    """The step's newest attempt that its target took."""
+    done = [a for a in actions if (a.step, a.role) == (step, StepRole.DO) and a.result.get("taken")]
+    return done[-1]
 
 
 def facts_of(recovery: Recovery, actions: Sequence[Action]) -> dict[str, Any]:

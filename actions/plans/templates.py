@@ -9,9 +9,10 @@ from pathlib import Path
 from django.conf import settings
 from django.db import connection, transaction
 from django.db.models import Max
+from msgspec.structs import replace
 
 from actions.catalog import in_plans, kind_named
-from actions.plans.document import Plan, PlanError, read_plan
+from actions.plans.document import Plan, PlanError, Step, read_plan
 from actions.plans.models import RecoveryPlan
 from awfdrs_site.kernel import audit
 from awfdrs_site.kernel.actor import MACHINE, Actor
@@ -35,13 +36,26 @@ def check_plan(source: str) -> Plan:
         ) from error
     if errors := list(_parameter_errors(plan)):
         raise invalid(errors)
-    return plan
+    return _marked(plan)
+
+
+def _marked(plan: Plan) -> Plan:
+    """With every step marked irreversible whose kind is, whatever its author wrote."""
+    groups = tuple(tuple(_marked_step(step) for step in group) for group in plan.groups)
+    return replace(plan, groups=groups)
+
+
+def _marked_step(step: Step) -> Step:
+    return replace(step, irreversible=step.irreversible or kind_named(step.kind).irreversible)
 
 
 def _parameter_errors(plan: Plan) -> Iterator[FieldError]:
     for step in plan.steps():
         yield from kind_named(step.kind).check(step.parameters, f"{step.key}.with")
-        if step.undo is not None:
+        if step.undo is not None and kind_named(step.kind).irreversible:
+            words = f"{kind_named(step.kind).label} cannot be undone."
+            yield FieldError(f"{step.key}.undo", "irreversible", words)
+        elif step.undo is not None:
             yield from kind_named(step.undo.kind).check(
                 step.undo.parameters, f"{step.key}.undo.with"
             )

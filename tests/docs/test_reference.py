@@ -13,6 +13,7 @@ from pathlib import Path
 from django.apps import apps
 from django.utils import timezone
 
+from actions.catalog import kinds as all_kinds
 from actions.states import TRANSITIONS as ACTIONS
 from awfdrs_site import env, stages
 from awfdrs_site.kernel import problem
@@ -217,6 +218,21 @@ def test_the_gates_checks_are_all_there_in_order() -> None:
     [rows] = tables(section(DOCS / "safety.md", "## The gate"))
     documented = [code(row[0])[0] for row in rows]
     assert documented == [check.name for check in judge(facts).checks]
+
+
+def test_the_kinds_of_step_are_all_there() -> None:
+    page = DOCS / "recovery.md"
+    steps, probes = tables(section(page, "## Kinds of step"))
+    yes_no = {True: "yes", False: "no"}
+    kinds = {name: kind for name, kind in all_kinds().items() if kind.in_plans}
+    assert {code(row[0])[0]: row[1:] for row in steps} == {
+        name: [kind.says, yes_no[kind.acts], yes_no[kind.reversible]]
+        for name, kind in kinds.items()
+        if not kind.probe
+    }
+    assert {code(row[0])[0]: row[1] for row in probes} == {
+        name: kind.says for name, kind in kinds.items() if kind.probe
+    }
 
 
 def test_the_stages_are_all_there_in_order() -> None:
