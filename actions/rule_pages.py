@@ -96,8 +96,8 @@ def groups(rules: Ruleset, query: str) -> list[dict[str, Any]]:
         ]),
         group("Event types", [(rule.pattern, rule.kind, "") for rule in rules.event_types]),
         group("Vendors", [
-            (rule.name, f"opens at {rule.failure_threshold} failures",
-             f"{rule.timeout_seconds} s open, {rule.requests_per_minute} a minute")
+            (rule.name, f"opens at {rule.breaker.failure_threshold} failures",
+             f"{rule.breaker.open_seconds} s open, {rule.requests_per_minute} a minute")
             for rule in rules.vendors
         ]),
     ]  # fmt: skip

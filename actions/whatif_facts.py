@@ -9,7 +9,6 @@ from typing import Literal, NamedTuple
 
 from ai.confidence import NO_HISTORY, Outcomes
 from ai.decide import DecisionDraft
-from safety.breaker import BreakerPolicy
 
 OpeningOutcome = Literal["automatic", "approval", "deferred", "blocked", "escalated", "nothing"]
 
@@ -43,13 +42,11 @@ class WorkflowFacts:
 class World:
     """What both sides of a replay start from.
 
-    `workflows` by id; `breakers`: the vendors' own knobs by case-folded name, of which a rule may
-    replace threshold and pause; `history`: how retries of each signature had ended before.
+    `workflows` by id; `history`: how retries of each signature had ended before.
     """
 
     tenant_id: str = ""
     workflows: Mapping[str, WorkflowFacts] = field(default_factory=dict)
-    breakers: Mapping[str, BreakerPolicy] = field(default_factory=dict)
     history: Mapping[str, Outcomes] = field(default_factory=dict)
 
 

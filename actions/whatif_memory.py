@@ -3,11 +3,10 @@
 from __future__ import annotations
 
 from collections import defaultdict, deque
-from dataclasses import replace
 from datetime import datetime, timedelta
 from typing import Any
 
-from actions.whatif_facts import Replayed, Seen, World
+from actions.whatif_facts import Replayed, Seen
 from actions.whatif_vendor import ReplayedBreaker
 from ai.evidence import CHANGE_WINDOW_MINUTES, Change
 from safety.breaker import Breaker, BreakerPolicy, Outcome
@@ -103,10 +102,9 @@ def _sum(minutes: deque[list[int]], since: int) -> tuple[int, int]:
 class Vendors:
     """The breakers of one side. A vendor without a row has none: it is always closed."""
 
-    def __init__(self, rules: Ruleset, world: World) -> None:
+    def __init__(self, rules: Ruleset) -> None:
         self._breakers = {
-            rule.name.casefold(): ReplayedBreaker(_knobs(rule.name, rules, world))
-            for rule in rules.vendors
+            rule.name.casefold(): ReplayedBreaker(rule.breaker) for rule in rules.vendors
         }
 
     def state_at(self, vendor: str, now: datetime) -> Breaker | None:
@@ -119,14 +117,6 @@ class Vendors:
     def record(self, vendor: str, outcome: Outcome, at: datetime) -> None:
         if (found := self._breakers.get(vendor.casefold())) is not None:
             found.record(outcome, at)
-
-
-def _knobs(name: str, rules: Ruleset, world: World) -> BreakerPolicy:
-    rule, base = rules.vendor(name), world.breakers.get(name.casefold(), BreakerPolicy())
-    assert rule is not None
-    return replace(
-        base, failure_threshold=rule.failure_threshold, open_seconds=rule.timeout_seconds
-    )
 
 
 class Recoveries:

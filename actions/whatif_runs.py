@@ -24,7 +24,6 @@ from awfdrs_site.kernel.problem import FieldError, invalid
 from incidents.models import IncidentEvent
 from incidents.states import IncidentStatus
 from ingestion.models import Event
-from safety.models import Vendor
 from safety.rule_diff import differences
 from safety.rule_types import Ruleset
 from tenants.models import Tenant
@@ -108,10 +107,6 @@ def world_of(tenant: Tenant, since: datetime) -> World:
         workflows={
             str(workflow.pk): WorkflowFacts(workflow.name, bool(workflow.retry_url))
             for workflow in tenant.workflows.all()
-        },
-        breakers={
-            vendor.name.casefold(): vendor.policy()
-            for vendor in Vendor.objects.filter(tenant=tenant)
         },
         history={signature: Outcomes.of(counts) for signature, counts in results.items()},
     )

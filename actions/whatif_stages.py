@@ -57,7 +57,7 @@ class Stages:
         deciding: Deciding,
     ) -> None:
         self.rules, self.world, self._days = rules, world, days
-        self.around, self._deciding, self.vendors = around, deciding, Vendors(rules, world)
+        self.around, self._deciding, self.vendors = around, deciding, Vendors(rules)
         self.history = dict(world.history)
         self._classes: dict[str, Classification] = {}
         self._recoveries = Recoveries()

@@ -39,7 +39,7 @@ from tenants.backoffice import (
 )
 
 
-class _VendorForm(TenantForm):
+class _VendorForm(RuleForm):
     """The breaker's knobs may be left empty: then they stay as they are."""
 
     KNOBS = (

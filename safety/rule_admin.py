@@ -21,7 +21,11 @@ from safety.selectors import forget_rules
 from tenants.backoffice import TenantAdmin, TenantFilter, TenantForm
 
 # Where a form's field has another name than the key of the files.
-_FIELD_OF = {"backoff_multiplier": "multiplier", "jitter": "jitter_ratio"}
+_FIELD_OF = {
+    "backoff_multiplier": "multiplier",
+    "jitter": "jitter_ratio",
+    "timeout_seconds": "open_seconds",
+}
 
 
 class RuleForm(TenantForm):

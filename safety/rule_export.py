@@ -15,7 +15,7 @@ from typing import Any
 import yaml
 
 from safety.rule_fields import RuleError
-from safety.rule_types import AutomationRule, FailureRule, RetryPolicy, Ruleset
+from safety.rule_types import AutomationRule, FailureRule, RetryPolicy, Ruleset, VendorRule
 from safety.ruleset import RulesetError, parse
 
 # The files of config/rules, by section.
@@ -39,17 +39,7 @@ def sections_of(rules: Ruleset) -> dict[str, Any]:
     found: dict[str, Any] = {
         "error_codes": {rule.name: _failure(rule) for rule in rules.error_codes},
         "retry_policies": {rule.name: _policy(rule) for rule in rules.retry_policies},
-        "vendors": [
-            {
-                "name": rule.name,
-                "circuit_breaker": {
-                    "failure_threshold": rule.failure_threshold,
-                    "timeout_seconds": rule.timeout_seconds,
-                },
-                "rate_limit": {"requests_per_minute": rule.requests_per_minute},
-            }
-            for rule in rules.vendors
-        ],
+        "vendors": [_vendor(rule) for rule in rules.vendors],
         "message_patterns": [
             {"name": rule.failure.name, "pattern": rule.pattern} | _failure(rule.failure)
             for rule in rules.message_patterns
@@ -97,6 +87,17 @@ def _policy(rule: RetryPolicy) -> dict[str, Any]:
         "max_delay_seconds": rule.max_delay_seconds,
         "backoff_multiplier": rule.multiplier,
         "jitter": rule.jitter_ratio,
+    }
+
+
+def _vendor(rule: VendorRule) -> dict[str, Any]:
+    breaker = asdict(rule.breaker)
+    breaker["timeout_seconds"] = breaker.pop("open_seconds")
+    breaker |= {"on_open": rule.on_open, "release_per_second": rule.release_per_second}
+    return {
+        "name": rule.name,
+        "circuit_breaker": breaker,
+        "rate_limit": {"requests_per_minute": rule.requests_per_minute},
     }
 
 

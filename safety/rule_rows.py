@@ -102,23 +102,17 @@ def _failure(name: str, row: ErrorCode | MessagePattern) -> pure.FailureRule:
 
 
 def _policy(row: RetryPolicy) -> pure.RetryPolicy:
-    return pure.RetryPolicy(
-        name=row.name,
-        kind=cast(pure.BackoffKind, row.kind),
-        max_retries=row.max_retries,
-        initial_delay_seconds=row.initial_delay_seconds,
-        max_delay_seconds=row.max_delay_seconds,
-        multiplier=row.multiplier,
-        jitter_ratio=row.jitter_ratio,
-    )
+    names = (field.name for field in dataclasses.fields(pure.RetryPolicy))
+    return pure.RetryPolicy(**{name: getattr(row, name) for name in names})
 
 
 def _vendor(row: Vendor) -> pure.VendorRule:
     return pure.VendorRule(
         name=row.name,
-        failure_threshold=row.failure_threshold,
-        timeout_seconds=row.open_seconds,
         requests_per_minute=row.requests_per_minute,
+        breaker=row.policy(),
+        on_open=cast(pure.OnOpen, row.on_open),
+        release_per_second=row.release_per_second,
     )
 
 
@@ -134,6 +128,8 @@ def as_ruleset(row: Model) -> tuple[str, pure.Ruleset]:
         return "event_types", pure.Ruleset(event_types=(pure.EventTypeRule(row.pattern, kind),))
     if isinstance(row, AutomationPolicy):
         return "automation", pure.Ruleset(automation=(_automation(row),))
+    if isinstance(row, Vendor):
+        return "vendors", pure.Ruleset(vendors=(_vendor(row),))
     assert isinstance(row, ErrorCode | MessagePattern)
     policies = (_policy(row.retry_policy),)
     if isinstance(row, ErrorCode):
@@ -156,7 +152,7 @@ def store(
         "error codes": _store_failures(
             ErrorCode,
             "code",
-            {rule.name: _failure_fields(rule) for rule in ruleset.error_codes},
+            {rule.name: _all_but_name(rule) for rule in ruleset.error_codes},
             tenant,
             noted,
         ),
@@ -173,35 +169,19 @@ def store(
 def _store_policies(
     rules: Iterable[pure.RetryPolicy], tenant: Tenant | None, noted: Noted | None
 ) -> list[str]:
-    fields = {
-        rule.name: {
-            "kind": rule.kind,
-            "max_retries": rule.max_retries,
-            "initial_delay_seconds": rule.initial_delay_seconds,
-            "max_delay_seconds": rule.max_delay_seconds,
-            "multiplier": rule.multiplier,
-            "jitter_ratio": rule.jitter_ratio,
-        }
-        for rule in rules
-    }
+    fields = {rule.name: _all_but_name(rule) for rule in rules}
     return _upsert(RetryPolicy, "name", fields, tenant, noted)
 
 
-def _failure_fields(rule: pure.FailureRule) -> dict[str, Any]:
-    return {
-        "severity": rule.severity,
-        "category": rule.category,
-        "retry_policy": rule.retry_policy,
-        "escalate": rule.escalate,
-        "recommended_action": rule.recommended_action,
-        "description": rule.description,
-        "plan": rule.plan,
-    }
+def _all_but_name(rule: pure.RetryPolicy | pure.FailureRule) -> dict[str, Any]:
+    fields = dataclasses.asdict(rule)
+    del fields["name"]
+    return fields
 
 
 def _pattern_fields(rules: Iterable[pure.MessageRule]) -> dict[str, dict[str, Any]]:
     return {
-        rule.failure.name: _failure_fields(rule.failure)
+        rule.failure.name: _all_but_name(rule.failure)
         | {"pattern": rule.pattern, "position": index * POSITION_STEP}
         for index, rule in enumerate(rules, 1)
     }
@@ -244,9 +224,10 @@ def _store_vendors(
 ) -> list[str]:
     fields = {
         rule.name: {
-            "failure_threshold": rule.failure_threshold,
-            "open_seconds": rule.timeout_seconds,
             "requests_per_minute": rule.requests_per_minute,
+            "on_open": rule.on_open,
+            "release_per_second": rule.release_per_second,
+            **dataclasses.asdict(rule.breaker),
         }
         for rule in rules
     }

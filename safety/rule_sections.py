@@ -7,6 +7,7 @@ from collections.abc import Set as AbstractSet
 
 import re2
 
+from safety.breaker import BreakerPolicy
 from safety.codes import normalise_code
 from safety.gate import GATED
 from safety.rule_fields import Fields
@@ -14,6 +15,7 @@ from safety.rule_types import (
     BACKOFF_KINDS,
     CATEGORIES,
     EVENT_KINDS,
+    ON_OPEN,
     SEVERITIES,
     AutomationRule,
     EventTypeRule,
@@ -26,6 +28,7 @@ from safety.rule_types import (
 MAX_CODE_CHARS = 100
 MAX_NAME_CHARS = 64
 MAX_PATTERN_CHARS = 512
+HOUR_SECONDS = 3600
 DAY_SECONDS = 86_400
 # Bytes RE2 may take for one pattern: room for 512 plain characters, not for a{1000}{1000}.
 _PATTERN_MEMORY = 1024 * 1024
@@ -143,13 +146,29 @@ def vendors(root: Fields) -> tuple[VendorRule, ...]:
         breaker, limit = fields.mapping("circuit_breaker"), fields.mapping("rate_limit")
         found[name.casefold()] = VendorRule(
             name=name,
-            failure_threshold=breaker.whole("failure_threshold", 1, 1000),
-            timeout_seconds=breaker.whole("timeout_seconds", 1, DAY_SECONDS),
             requests_per_minute=limit.whole("requests_per_minute", 1, 1_000_000),
+            breaker=_breaker(breaker),
+            on_open=breaker.choice("on_open", ON_OPEN, "refuse"),
+            release_per_second=breaker.whole("release_per_second", 1, 1000, 5),
         )
         for table in (fields, breaker, limit):
             table.done()
     return tuple(found[name] for name in sorted(found))
+
+
+def _breaker(fields: Fields) -> BreakerPolicy:
+    """`timeout_seconds`: how long it stays open."""
+    base = BreakerPolicy()
+    return BreakerPolicy(
+        failure_threshold=fields.whole("failure_threshold", 1, 1000),
+        window_seconds=fields.whole("window_seconds", 1, HOUR_SECONDS, base.window_seconds),
+        minimum_calls=fields.whole("minimum_calls", 0, 1_000_000, base.minimum_calls),
+        failure_ratio=fields.number("failure_ratio", 0.0, 1.0, base.failure_ratio),
+        slow_call_ms=fields.whole("slow_call_ms", 0, 1000 * HOUR_SECONDS, base.slow_call_ms),
+        open_seconds=fields.whole("timeout_seconds", 1, DAY_SECONDS),
+        half_open_probes=fields.whole("half_open_probes", 1, 100, base.half_open_probes),
+        probe_seconds=fields.whole("probe_seconds", 1, HOUR_SECONDS, base.probe_seconds),
+    )
 
 
 def event_types(root: Fields) -> tuple[EventTypeRule, ...]:

@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from datetime import datetime
 from functools import cached_property
 from typing import Literal, get_args
 
 import re2
 
+from safety.breaker import BreakerPolicy
 from safety.codes import normalise_code
 
 Severity = Literal["critical", "high", "medium", "low"]
@@ -32,11 +33,14 @@ NOT_THE_VENDORS: frozenset[Category] = frozenset(
 )
 BackoffKind = Literal["exponential", "linear", "fixed", "none"]
 EventKind = Literal["failure", "success", "change", "info"]
+# What becomes of events of a vendor whose breaker is open.
+OnOpen = Literal["refuse", "record"]
 
 SEVERITIES: tuple[Severity, ...] = get_args(Severity)
 CATEGORIES: tuple[Category, ...] = get_args(Category)
 BACKOFF_KINDS: tuple[BackoffKind, ...] = get_args(BackoffKind)
 EVENT_KINDS: tuple[EventKind, ...] = get_args(EventKind)
+ON_OPEN: tuple[OnOpen, ...] = get_args(OnOpen)
 
 MAX_SEARCHED_CHARS = 4096
 # Bytes the compiled patterns and their automaton may take together.
@@ -90,12 +94,16 @@ class MessageRule:
 
 @dataclass(frozen=True, slots=True)
 class VendorRule:
-    """Breaker and rate limit of one vendor."""
+    """One vendor's breaker, what it does while open and once closed again, and its rate limit.
+
+    `release_per_second`: how many held recoveries start each second after it closed.
+    """
 
     name: str
-    failure_threshold: int
-    timeout_seconds: int
     requests_per_minute: int
+    breaker: BreakerPolicy = field(default_factory=BreakerPolicy)
+    on_open: OnOpen = "refuse"
+    release_per_second: int = 5
 
 
 @dataclass(frozen=True, slots=True)

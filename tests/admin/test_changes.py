@@ -338,6 +338,32 @@ def test_a_limit_outside_its_range_is_refused(boss: Client, world: World, bad: s
     assert limits == (60_000, 600)
 
 
+@pytest.mark.parametrize(
+    ("knob", "bad"),
+    [
+        ("failure_threshold", "1001"), ("open_seconds", "0"), ("open_seconds", "86401"),
+        ("window_seconds", "3601"), ("minimum_calls", "1000001"), ("failure_ratio", "1.5"),
+        ("slow_call_ms", "3600001"), ("half_open_probes", "101"), ("probe_seconds", "0"),
+        ("release_per_second", "1001"), ("on_open", "drop"),
+    ],
+)  # fmt: skip
+def test_a_breaker_that_no_file_could_hold_is_refused(
+    boss: Client, world: World, knob: str, bad: str
+) -> None:
+    """Else an export could not be read back: the form's limits are those of the files.
+
+    Seen red with a form that does not ask the files: six of these were stored.
+    """
+    body = {"name": world.vendor.name, "failure_threshold": "10", "open_seconds": "300"}
+    body |= {"requests_per_minute": "600", knob: bad}
+    page = boss.post(url(Vendor, "change", world.vendor.pk), body)
+    assert page.status_code == 200
+    assert knob in page.context["adminform"].form.errors
+    before = world.vendor.policy()
+    world.vendor.refresh_from_db()
+    assert world.vendor.policy() == before
+
+
 def test_an_edited_limit_holds_for_the_next_event(boss: Client, anna: Client, world: World) -> None:
     """Audited with before and after; read with each request, so it needs no restart."""
     _, key = issue_key(

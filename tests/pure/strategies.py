@@ -12,9 +12,18 @@ from ai.confidence import Outcomes
 from ai.decide import Case
 from ai.evidence import CauseFacts, Change
 from ai.similarity import IncidentText, PastIncident, Similar
+from safety.breaker import BreakerPolicy
 from safety.caps import BLAST_RADIUS, RETRIES
-from safety.gate import GateFacts, SwitchFact
-from safety.rule_types import BACKOFF_KINDS, CATEGORIES, SEVERITIES, RetryPolicy
+from safety.gate import GATED, GateFacts, SwitchFact
+from safety.rule_types import (
+    BACKOFF_KINDS,
+    CATEGORIES,
+    ON_OPEN,
+    SEVERITIES,
+    AutomationRule,
+    RetryPolicy,
+    VendorRule,
+)
 
 # The machine's load must not decide whether a test passes.
 many = settings(deadline=None, max_examples=200)
@@ -172,3 +181,31 @@ gate_facts = st.builds(
     confidence_threshold=st.floats(0.01, 1.0),
     approved_by=st.sampled_from(["", "anna"]),
 )
+# Rules as files may hold them; their names are given by who draws them.
+days = st.integers(1, 86_400)
+lines = st.floats(0.01, 1.0)
+hours = st.integers(1, 3600)
+vendor_rules = st.builds(
+    VendorRule, name=st.just(""), requests_per_minute=st.integers(1, 10**6),
+    breaker=st.builds(
+        BreakerPolicy, failure_threshold=st.integers(1, 1000), window_seconds=hours,
+        minimum_calls=st.integers(0, 10**6), failure_ratio=st.floats(0.0, 1.0),
+        slow_call_ms=st.integers(0, 3_600_000), open_seconds=days,
+        half_open_probes=st.integers(1, 100), probe_seconds=hours,
+    ),
+    on_open=st.sampled_from(ON_OPEN), release_per_second=st.integers(1, 1000),
+)  # fmt: skip
+automation_rules = st.builds(
+    AutomationRule, confidence_threshold=lines,
+    confidence_thresholds=st.dictionaries(st.sampled_from(GATED), lines).map(
+        lambda found: tuple(sorted(found.items()))
+    ),
+    max_attempts=st.integers(1, 20), max_actions_per_hour=st.integers(1, 100_000),
+    max_actions_per_day=st.integers(1, 10**6),
+    max_incident_retries_per_day=st.integers(1, 1000),
+    max_workflow_retries_per_hour=st.integers(1, 100_000),
+    max_vendor_retries_per_hour=st.integers(1, 100_000),
+    cooldown_seconds=days, recurrence_seconds=days, max_ineffective=st.integers(1, 100),
+    approval_seconds=st.integers(10, 604_800), verify_seconds=days, dry_run=st.booleans(),
+    expires_at=st.none() | st.datetimes(timezones=st.just(UTC)),
+)  # fmt: skip

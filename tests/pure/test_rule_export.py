@@ -3,13 +3,11 @@
 from __future__ import annotations
 
 from dataclasses import replace
-from datetime import UTC
 
 from hypothesis import given
 from hypothesis import strategies as st
 
 from safety.codes import normalise_code
-from safety.gate import GATED
 from safety.rule_diff import differences
 from safety.rule_export import mistakes_in, sections_of, to_files, to_yaml
 from safety.rule_types import (
@@ -17,7 +15,6 @@ from safety.rule_types import (
     CATEGORIES,
     EVENT_KINDS,
     SEVERITIES,
-    AutomationRule,
     EventTypeRule,
     FailureRule,
     MessageRule,
@@ -26,15 +23,13 @@ from safety.rule_types import (
     VendorRule,
 )
 from safety.ruleset import parse
-from tests.pure.strategies import some
+from tests.pure.strategies import automation_rules, some, vendor_rules
 
 slugs = st.from_regex(r"[A-Za-z0-9_-]{1,20}", fullmatch=True)
 sentences = st.text(max_size=60).map(
     lambda text: "".join(c for c in text if c.isprintable() or c == "\n").strip()
 )
 names = sentences.filter(bool)
-days = st.integers(1, 86_400)
-lines = st.floats(0.01, 1.0)
 
 
 @st.composite
@@ -66,26 +61,11 @@ def rulesets(draw: st.DrawFn) -> Ruleset:
     patterns = draw(st.lists(slugs, max_size=3, unique=True))
     types = draw(st.sets(st.from_regex(r"[a-z0-9_.*-]*[a-z0-9]\*?", fullmatch=True), max_size=3))
     workflows = sorted(draw(st.sets(names, max_size=3)))
-    automation = st.builds(
-        AutomationRule, confidence_threshold=lines,
-        confidence_thresholds=st.dictionaries(st.sampled_from(GATED), lines).map(
-            lambda found: tuple(sorted(found.items()))
-        ),
-        max_attempts=st.integers(1, 20), max_actions_per_hour=st.integers(1, 100_000),
-        max_actions_per_day=st.integers(1, 10**6),
-        max_incident_retries_per_day=st.integers(1, 1000),
-        max_workflow_retries_per_hour=st.integers(1, 100_000),
-        max_vendor_retries_per_hour=st.integers(1, 100_000),
-        cooldown_seconds=days, recurrence_seconds=days, max_ineffective=st.integers(1, 100),
-        approval_seconds=st.integers(10, 604_800), verify_seconds=days, dry_run=st.booleans(),
-        expires_at=st.none() | st.datetimes(timezones=st.just(UTC)),
-    )  # fmt: skip
     return Ruleset(
         error_codes=tuple(failure(code) for code in sorted(codes)),
         retry_policies=tuple(draw(policies(name)) for name in policy_names),
         vendors=tuple(
-            VendorRule(name, draw(st.integers(1, 1000)), draw(days), draw(st.integers(1, 10**6)))
-            for name in sorted(vendors, key=str.casefold)
+            replace(draw(vendor_rules), name=name) for name in sorted(vendors, key=str.casefold)
         ),
         message_patterns=tuple(
             MessageRule(f"{name}: \\d+ '\"#", failure(name)) for name in patterns
@@ -93,7 +73,9 @@ def rulesets(draw: st.DrawFn) -> Ruleset:
         event_types=tuple(
             EventTypeRule(t[:100], draw(st.sampled_from(EVENT_KINDS))) for t in sorted(types)
         ),
-        automation=tuple(replace(draw(automation), workflow=name) for name in ("", *workflows)),
+        automation=tuple(
+            replace(draw(automation_rules), workflow=name) for name in ("", *workflows)
+        ),
     )
 
 
@@ -129,10 +111,10 @@ def test_what_differs_one_way_differs_the_other_way(old: Ruleset, new: Ruleset) 
 
 
 def test_a_difference_names_the_old_and_the_new_value() -> None:
-    old = Ruleset(vendors=(VendorRule("stripe", 10, 300, 100),))
-    new = Ruleset(vendors=(VendorRule("stripe", 7, 300, 100), VendorRule("visa", 1, 1, 1)))
+    old = Ruleset(vendors=(VendorRule("stripe", 100),))
+    new = Ruleset(vendors=(VendorRule("stripe", 100, on_open="record"), VendorRule("visa", 1)))
     assert [str(one) for one in differences(old, new)] == [
-        "changed vendors.stripe: circuit_breaker.failure_threshold 10 → 7",
+        "changed vendors.stripe: circuit_breaker.on_open 'refuse' → 'record'",
         "added vendors.visa",
     ]
 

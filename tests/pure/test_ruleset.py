@@ -6,6 +6,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from safety.breaker import BreakerPolicy
 from safety.rule_types import AutomationRule, EventTypeRule, RetryPolicy, Ruleset, VendorRule
 from safety.ruleset import RulesetError, check_pattern, kind_of, parse
 from tests.pure.strategies import many
@@ -46,7 +47,8 @@ vendors:
     assert rule is not None
     assert (rule.severity, rule.category, rule.escalate) == ("high", "unknown", False)
     assert rules.policy("backoff") == RetryPolicy("backoff", "exponential", 5, 1.0, 300.0, 2.0, 0.5)
-    assert rules.vendor("Stripe") == VendorRule("stripe", 10, 300, 100)
+    # Of its breaker the file names what a breaker cannot do without; the rest has its defaults.
+    assert rules.vendor("Stripe") == VendorRule("stripe", 100, BreakerPolicy(10, open_seconds=300))
     never = rules.policy("never")
     assert never is not None
     assert (never.kind, never.retryable) == ("none", False)
@@ -94,6 +96,10 @@ POLICY = "retry_policies: {{p: {{{0}}}}}"
 VENDOR = (
     "vendors: [{{name: v, circuit_breaker: {{failure_threshold: {0}, timeout_seconds: {1}}},"
     " rate_limit: {{requests_per_minute: {2}}}}}]"
+)
+KNOB = (
+    "vendors: [{{name: v, circuit_breaker: {{failure_threshold: 1, timeout_seconds: 1, {0}}},"
+    " rate_limit: {{requests_per_minute: 1}}}}]"
 )
 EVENTS = "event_types: [{{pattern: {0}, kind: failure}}]"
 AUTO = "automation: {{defaults: {{{0}}}}}"
@@ -148,6 +154,18 @@ WRONG = [
     (VENDOR.format(1000000000, 300, 100), "vendors[0].circuit_breaker.failure_threshold", "betw"),
     (VENDOR.format(10, 0, 100), "vendors[0].circuit_breaker.timeout_seconds", "between"),
     (VENDOR.format(10, 300, 0), "vendors[0].rate_limit.requests_per_minute", "between"),
+    (KNOB.format("window_seconds: 0"), "vendors[0].circuit_breaker.window_seconds", "1 and 3600"),
+    (KNOB.format("minimum_calls: -1"), "vendors[0].circuit_breaker.minimum_calls", "between 0"),
+    (KNOB.format("failure_ratio: 1.1"), "vendors[0].circuit_breaker.failure_ratio", "0 and 1"),
+    (KNOB.format("failure_ratio: .nan"), "vendors[0].circuit_breaker.failure_ratio", "Expected a"),
+    (KNOB.format("slow_call_ms: 0.5"), "vendors[0].circuit_breaker.slow_call_ms", "whole number"),
+    (KNOB.format("half_open_probes: 0"), "vendors[0].circuit_breaker.half_open_probes", "1 and"),
+    (KNOB.format("probe_seconds: 3601"), "vendors[0].circuit_breaker.probe_seconds", "1 and 3600"),
+    (KNOB.format("on_open: drop"), "vendors[0].circuit_breaker.on_open", "one of refuse, record"),
+    (KNOB.format("on_open: true"), "vendors[0].circuit_breaker.on_open", "one of refuse, record"),
+    (KNOB.format("release_per_second: 0"),
+     "vendors[0].circuit_breaker.release_per_second", "between 1 and 1000"),
+    (KNOB.format("open_seconds: 5"), "vendors[0].circuit_breaker.open_seconds", "Unknown key."),
     ("vendors: [{name: v, rate_limit: {requests_per_minute: 1}}]",
      "vendors[0].circuit_breaker", "Is missing."),
     ("vendors: {v: 1}", "vendors", "Expected a list, found a mapping."),

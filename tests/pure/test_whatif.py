@@ -35,7 +35,7 @@ RULES = Ruleset(
         RetryPolicy("backoff", "fixed", 3, 10.0, 60.0, 2.0, 0.0),
         RetryPolicy("never", "none", 0, 0.0, 0.0),
     ),
-    vendors=(VendorRule("stripe", 3, 300, 100),),
+    vendors=(VendorRule("stripe", 100, BreakerPolicy(3)),),
     event_types=(EventTypeRule("*.failed", "failure"), EventTypeRule("*.done", "success")),
     automation=(AutomationRule(),),
 )
@@ -170,7 +170,7 @@ def test_the_cap_an_hour_asks_a_person() -> None:
 def test_an_open_breaker_puts_retries_off_and_counts_the_calls_into_it() -> None:
     """After three failures stripe is open for 300 s: the draft needs ten."""
     events = [seen(n, vendor="stripe", resource=str(n)) for n in range(6)]
-    calm = replace(RULES, vendors=(VendorRule("stripe", 10, 300, 100),))
+    calm = replace(RULES, vendors=(VendorRule("stripe", 100),))
     out = replay([*events, seen(400, "x.noted")], RULES, calm, WORLD)
     assert (out.now.open_calls, out.draft.open_calls) == (3, 0)
     assert out.now.deferred >= 1
@@ -179,7 +179,7 @@ def test_an_open_breaker_puts_retries_off_and_counts_the_calls_into_it() -> None
 
 def test_a_vendors_limit_puts_retries_off_until_one_more_is_free() -> None:
     """Six are due within 5 s; at 2 a minute two go, then two more in each minute after."""
-    calm = (VendorRule("stripe", 99, 300, 100),)
+    calm = (VendorRule("stripe", 100, BreakerPolicy(99)),)
     events = [seen(n, vendor="stripe", fingerprint=f"f{n}", resource=str(n)) for n in range(6)]
     high = replace(automation(confidence_threshold=0.01, verify_seconds=600), vendors=calm)
     low = replace(high, vendors=(replace(calm[0], requests_per_minute=2),))

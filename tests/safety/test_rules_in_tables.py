@@ -3,15 +3,20 @@
 from __future__ import annotations
 
 from dataclasses import replace
+from datetime import UTC, datetime
 from io import StringIO
 from pathlib import Path
 from typing import Any
 
 import pytest
 from django.core.management import CommandError, call_command
+from django.db import transaction
+from hypothesis import given, settings
+from hypothesis import strategies as st
 
 from awfdrs_site.kernel.models import AuditEntry
 from awfdrs_site.kernel.problem import Problem
+from safety import rule_rows
 from safety.models import (
     AutomationPolicy,
     ErrorCode,
@@ -20,12 +25,27 @@ from safety.models import (
     RetryPolicy,
     Vendor,
 )
+from safety.rule_diff import differences
+from safety.rule_export import to_files
 from safety.rule_files import read_default_rules
+from safety.rule_types import Ruleset
+from safety.ruleset import parse
 from safety.selectors import event_kind, forget_rules, policy_for, rules_for, vendor_for
 from safety.services import ensure_default_rules, import_rules
 from tests.builders import a_tenant, a_workflow
+from tests.pure.strategies import automation_rules, vendor_rules
 
 pytestmark = pytest.mark.django_db
+vendor_and_automation = st.builds(
+    lambda vendor, automation, ends: Ruleset(
+        vendors=(replace(vendor, name="stripe"),),
+        automation=(replace(automation, expires_at=ends),),
+    ),
+    vendor_rules,
+    automation_rules,
+    # One that has ended is not in force, so it is not read back.
+    st.none() | st.datetimes(datetime(2100, 1, 1), timezones=st.just(UTC)),
+)
 TABLES = (RetryPolicy, ErrorCode, MessagePattern, EventTypeRule, AutomationPolicy, Vendor)
 
 
@@ -54,6 +74,20 @@ def test_what_is_read_back_is_what_was_imported() -> None:
     # Here the order is part of the meaning: the first match wins.
     assert back.message_patterns == rules.message_patterns
     assert back.event_types == rules.event_types
+
+
+@settings(deadline=None, max_examples=20)
+@given(old=vendor_and_automation, new=vendor_and_automation)
+def test_any_vendor_and_policy_goes_through_the_tables_and_back(old: Ruleset, new: Ruleset) -> None:
+    """Written over others, read back, exported, compared: every value is the file's."""
+    with transaction.atomic():
+        tenant = a_tenant()
+        rule_rows.store(old, tenant)
+        rule_rows.store(new, tenant)
+        back = rule_rows.load(tenant.pk)
+        transaction.set_rollback(True)
+    assert (back.vendors, back.automation) == (new.vendors, new.automation)
+    assert differences(parse(to_files(back)), new) == []
 
 
 def test_it_writes_over_only_what_differs_and_deletes_nothing() -> None:
