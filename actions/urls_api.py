@@ -2,7 +2,7 @@
 
 from django.urls import path
 
-from actions import api, limits_api, stopping_api, whatif_api
+from actions import api, limits_api, recovery_api, stopping_api, whatif_api
 
 urlpatterns = [
     path("actions", api.ActionList.as_view()),
@@ -12,6 +12,12 @@ urlpatterns = [
     path("actions/<uuid:pk>/cancel", api.Cancel.as_view()),
     path("actions/<uuid:pk>/run", api.Run.as_view()),
     path("actions/<uuid:pk>/reverse", api.Reverse.as_view()),
+    path("recoveries", recovery_api.RecoveryList.as_view()),
+    path("recoveries/<uuid:pk>", recovery_api.RecoveryDetail.as_view()),
+    path("recoveries/<uuid:pk>/undo", recovery_api.Undo.as_view()),
+    path("plans", recovery_api.PlanList.as_view()),
+    path("plans/<str:name>", recovery_api.PlanDetail.as_view()),
+    path("plans/<str:name>/retire", recovery_api.Retire.as_view()),
     path("approvals", api.ApprovalList.as_view()),
     path("incidents/<uuid:pk>/actions", api.IncidentActions.as_view()),
     path("incidents/<uuid:pk>/escalate", api.Escalate.as_view()),

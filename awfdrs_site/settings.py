@@ -232,6 +232,8 @@ SPECTACULAR_SETTINGS = {
         "BreakerState": "safety.models.BreakerState",
         "EventKind": "safety.models.EventKind",
         "IncidentStatus": "incidents.states.IncidentStatus",
+        "RecoveryState": "actions.plans.states.RecoveryState",
+        "StepState": "actions.plans.progress.STATES",
     },
 }
 

@@ -70,8 +70,8 @@ def test_the_other_life_cycles_name_every_state() -> None:
 
 
 def test_every_error_code_is_explained() -> None:
-    """docs/api.md lists exactly the statuses and codes that the code can answer."""
-    [rows] = tables(section(DOCS / "api.md", "## Errors"))
+    """docs/errors.md lists exactly the statuses and codes that the code can answer."""
+    [rows] = tables((DOCS / "errors.md").read_text())
     documented = {(int(status), code(name)[0]) for status, name, _ in rows}
     raised = set(problem.API_CODES.items())
     for path in sources():

@@ -28,6 +28,7 @@ from tenants.models import Scope
 from tenants.permissions import Scoped, scope_for
 from tests.api.conftest import an_action, an_incident
 from tests.cast import QUICK_HASHER, Cast, make_cast
+from tests.recoveries import a_plan, a_recovery
 from tests.tenants.url_table import METHODS, Url, every_url
 
 URLS = every_url()
@@ -46,6 +47,7 @@ BODIES: dict[str, dict[str, Any]] = {
     "actions": {"kind": "escalate"},
     "release": {"reason": "x"},
     "kill-switches": {"scope": "tenant"},
+    "plans": {"source": "name: call\nsteps:\n  - {key: a, kind: escalate, with: {reason: x}}\n"},
     "preview": {"scope": "tenant"},
     "extend": {"expires_at": "2100-01-01T00:00:00Z"},
     "replay": {"action_ids": ["00000000-0000-4000-8000-000000000000"]},
@@ -95,6 +97,8 @@ def _things_of_meridian(cast: Cast) -> dict[str, Any]:
         "events": posted.json()["event_id"],
         "incidents": action.incident_id,
         "kill-switches": switch.pk,
+        "plans": a_plan(cast.meridian, name="meridians_own").name,
+        "recoveries": a_recovery(action.incident).pk,
         "safety": switch.pk,
         "vendors": "stripe",
         "workflows": cast.capture.pk,
