@@ -11,7 +11,7 @@ from drf_spectacular.utils import extend_schema
 from rest_framework.request import Request
 from rest_framework.response import Response
 
-from actions import services
+from actions import reversing, services
 from actions.models import Action, ActionKind
 from actions.selectors import actions_for, approvals_for, get_action_for
 from actions.serializers import (
@@ -22,7 +22,6 @@ from actions.serializers import (
     RequestActionBody,
 )
 from actions.states import ActionStatus
-from awfdrs_site.kernel.problem import Problem
 from awfdrs_site.kernel.rest import Body, InstantFilter, OneOf
 from incidents.selectors import get_incident_for
 from incidents.serializers import IncidentSerializer, NothingBody, OptionalComment
@@ -185,19 +184,28 @@ class Run(_Command):
         services.run(action=action, actor=identity.actor, now=timezone.now())
 
 
-class Reverse(_Command):
-    """Undo an action that can be undone. None can yet: 409 `not_reversible`, nothing is changed.
+class Reverse(TenantView):
+    """Take back an action by another, which passes the gate like any; answers with that one.
 
-    A retry has run the work again and an escalation has been read; neither can be taken back.
+    409 `not_reversible` or `already_reversed`: a retry has run the work again and a notice has been
+    read, and what is taken back once is not taken back again.
     """
 
-    @extend_schema(tags=TAGS, operation_id="actions_reverse", request=NothingBody)
-    def post(self, request: Request, pk: UUID) -> Response:
-        return self.command(request, pk)
+    scopes = {"POST": "act"}
+    serializer_class = ActionSerializer
 
-    def run(self, action: Action, identity: Identity, body: dict[str, Any]) -> None:
-        detail = f"An action of kind {action.kind} cannot be undone."
-        raise Problem(409, "not_reversible", detail, kind=action.kind, action_status=action.status)
+    @extend_schema(
+        tags=TAGS,
+        operation_id="actions_reverse",
+        request=NothingBody,
+        responses={201: ActionSerializer},
+    )
+    def post(self, request: Request, pk: UUID) -> Response:
+        identity = self.identity
+        action = get_action_for(identity.tenant, pk)
+        self.body(NothingBody, request)
+        undo = reversing.reverse(action=action, actor=identity.actor, now=timezone.now())
+        return Response(ActionSerializer(get_action_for(identity.tenant, undo.pk)).data, 201)
 
 
 class Escalate(TenantView):

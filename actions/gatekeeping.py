@@ -16,7 +16,7 @@ from uuid import UUID
 from django.db import connection
 from django.db.models import Count, Q, QuerySet
 
-from actions.models import Action
+from actions.models import Action, StepRole
 from awfdrs_site.kernel.transition import lock
 from incidents.models import FailingResource, Incident
 from incidents.selectors import still_failing
@@ -152,6 +152,8 @@ def judge_action(action: Action, now: datetime, vendor: Vendor | None = None) ->
 
 def _begins(action: Action) -> bool:
     """Whether a recovery begins with it: what follows under way is not held up by the cooldown."""
+    if action.role == StepRole.UNDO:
+        return False
     if action.recovery is None or not action.step:
         return action.attempt == 1
     earlier = action.recovery.actions.filter(acts=True, sent_at__isnull=False)

@@ -13,6 +13,7 @@ from django.db.models import Count, Q
 from actions.history import Runs, runs_of
 from actions.models import Action, ActionKind
 from actions.pages import admins_of
+from actions.reversing import is_reversible
 from actions.selectors import actions_for
 from actions.states import CANCELLABLE, FINAL, ActionStatus
 from ai.models import Decision
@@ -62,6 +63,7 @@ def incident_page(identity: Identity, incident: Incident, now: datetime) -> dict
         "trend": {"values": curve.values, "from": curve.start, "to": curve.end} if curve else None,
         "plan": plan,
         "current": current(identity, plan, now),
+        "reversible": reversible(identity, plan, now),
         "decision": decision,
         "threshold": policy_for(tenant.pk, incident.workflow_id).threshold_for(ActionKind.RETRY),
         "runs": runs_of(tenant, [incident.signature]).get(incident.signature, Runs([], [])),
@@ -110,6 +112,12 @@ def current(identity: Identity, plan: Sequence[Action], now: datetime) -> dict[s
     if action.status == ActionStatus.WAITING and action.has_expired(now):
         verbs.clear()
     return {"action": action, "verbs": verbs}
+
+
+def reversible(identity: Identity, plan: Sequence[Action], now: datetime) -> set[UUID]:
+    """The actions that the person may take back."""
+    may = Scope.ACT in identity.scopes
+    return {action.pk for action in plan if may and is_reversible(action, now)}
 
 
 def facts(

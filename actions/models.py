@@ -10,7 +10,7 @@ from django.db.models import Q
 
 from actions.connectors.models import Connector, Delivery
 from actions.plans.models import Recovery, RecoveryPlan
-from actions.states import ACTIVE, ActionStatus
+from actions.states import ACTIVE, STANDING, ActionStatus
 from actions.whatif_models import RunStatus, WhatIfRun
 from ai.models import Decision
 from awfdrs_site.kernel.ids import uuid7
@@ -70,6 +70,9 @@ class Action(models.Model):
     # Of a plan's recovery: which step, and whether it does, verifies or undoes.
     step = models.CharField(max_length=64, blank=True)
     role = models.CharField(max_length=10, choices=StepRole, blank=True)
+    reverses = models.ForeignKey(
+        "self", on_delete=models.PROTECT, related_name="reversals", null=True
+    )
     status = models.CharField(max_length=10, choices=ActionStatus, default=ActionStatus.PLANNED)
     timeout_seconds = models.PositiveIntegerField(
         default=300, help_text="How long the target may work on it once it was taken."
@@ -111,6 +114,12 @@ class Action(models.Model):
                 fields=["recovery", "step", "role", "attempt"],
                 condition=~Q(step=""),
                 name="action_once_in_plan",
+            ),
+            # What takes an action back runs once, unless it failed or was called off.
+            models.UniqueConstraint(
+                fields=["reverses"],
+                condition=Q(status__in=[str(s) for s in STANDING]),
+                name="action_reversed_once",
             ),
             models.CheckConstraint(
                 condition=Q(status__in=ActionStatus.values), name="action_status"

@@ -5,18 +5,20 @@ from __future__ import annotations
 from datetime import datetime
 from uuid import UUID
 
-from django.db.models import QuerySet
+from django.db.models import Exists, OuterRef, QuerySet
 
 from actions.models import Action
-from actions.states import ActionStatus
+from actions.states import STANDING, ActionStatus
 from awfdrs_site.kernel.problem import not_found
 from tenants.models import Tenant
 
 
 def actions_for(tenant: Tenant) -> QuerySet[Action]:
-    """Newest first, with what a row shows."""
-    rows = Action.objects.filter(tenant=tenant)
-    return rows.select_related("incident__workflow", "decision", "decided_by").order_by("-id")
+    """Newest first, with what a row shows; `is_reversed`: another takes it back, or did."""
+    reversals = Action.objects.filter(reverses=OuterRef("pk"), status__in=STANDING)
+    rows = Action.objects.filter(tenant=tenant).annotate(is_reversed=Exists(reversals))
+    shown = ("incident__workflow", "decision", "decided_by", "recovery")
+    return rows.select_related(*shown).order_by("-id")
 
 
 def get_action_for(tenant: Tenant, pk: UUID | str) -> Action:

@@ -4,9 +4,11 @@ from __future__ import annotations
 
 from typing import Any
 
+from django.utils import timezone
 from rest_framework import serializers
 
 from actions.models import Action, ActionKind
+from actions.reversing import is_reversible
 from awfdrs_site.kernel.rest import Body, Text
 from incidents.services import COMMENT_LIMIT
 
@@ -14,7 +16,7 @@ from incidents.services import COMMENT_LIMIT
 class ActionSerializer(serializers.ModelSerializer[Action]):
     """One attempt. `id` is the Idempotency-Key its target gets; `receipt` is the gate's verdict.
 
-    A retry changes nothing that could be changed back, so no action is reversible yet.
+    `is_reversible`: it can be taken back now; `reverses`: the action that this one takes back.
     """
 
     decided_by = serializers.SerializerMethodField()
@@ -31,6 +33,7 @@ class ActionSerializer(serializers.ModelSerializer[Action]):
             "attempt",
             "max_attempts",
             "is_reversible",
+            "reverses_id",
             "parameters",
             "receipt",
             "result",
@@ -52,7 +55,7 @@ class ActionSerializer(serializers.ModelSerializer[Action]):
         return action.decided_by_name
 
     def get_is_reversible(self, action: Action) -> bool:
-        return False
+        return is_reversible(action, timezone.now())
 
 
 class _ParametersField(serializers.DictField):

@@ -42,6 +42,8 @@ TRANSITIONS: dict[str, frozenset[str]] = {
 }
 # Something may still be sent, or is on its way.
 ACTIVE = (S.WAITING, S.PLANNED, S.CLAIMED, S.SENDING, S.VERIFYING, S.UNKNOWN)
+# It was done, or may still be.
+STANDING = (*ACTIVE, S.BLOCKED, S.SUCCEEDED)
 FINAL = tuple(state for state, after in TRANSITIONS.items() if not after)
 # What a person may call off; what the engine has ends with its incident only.
 CANCELLABLE = tuple(

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from datetime import datetime
 
-from actions.catalog import kind_named
+from actions.catalog import kinds
 from actions.catalog.kind import Order
 from actions.models import Action, StepRole
 from actions.plans.document import Call
@@ -21,7 +21,7 @@ def undo_of(action: Action, now: datetime) -> Call | None:
     step = plan.step(action.step) if plan else None
     if step is not None and (step.irreversible or step.undo is not None):
         return step.undo
-    kind = kind_named(action.kind)
-    if not kind.reversible:
+    kind = kinds().get(action.kind)  # None: it was done when there was such a kind
+    if kind is None or not kind.reversible:
         return None
     return kind.undo(Order(action, now), kind.read(action.parameters))

@@ -9,5 +9,6 @@ urlpatterns = [
     path("actions/<uuid:pk>/approve", views.approve, name="approve"),
     path("actions/<uuid:pk>/reject", views.reject, name="reject"),
     path("actions/<uuid:pk>/run", views.run, name="run"),
+    path("actions/<uuid:pk>/undo", views.undo, name="undo"),
     path("actions/<uuid:pk>/cancel", views.cancel, name="cancel"),
 ]

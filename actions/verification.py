@@ -111,14 +111,18 @@ def fail(
 ) -> None:
     """End the locked action as failed; then the next attempt, or a person.
 
-    Of a plan's step, the plan says what follows.
+    Of a plan's step, the plan says what follows; of what takes an action back, whoever asked.
     """
     outcome = dict(action.result if result is None else result) | {"reason": reason}
     fields: dict[str, Any] = {"result": outcome, "leased_until": None}
     incident, decision = action.incident, action.decision
-    if action.step:
+    if action.step or action.role:
         move(action, ActionStatus.FAILED, actor=MACHINE, now=now, **fields)
-        note(action, f"{action.get_kind_display()} ({action.step}) failed: {reason}", now)
+        note(
+            action,
+            f"{action.get_kind_display()} ({action.step or action.role}) failed: {reason}",
+            now,
+        )
         return
     if decision is not None:
         decision.incident = incident

@@ -9,7 +9,7 @@ from django.shortcuts import render
 from django.utils import timezone
 from django.views.decorators.http import require_POST, require_safe
 
-from actions import pages, services
+from actions import pages, reversing, services
 from actions.incident_page import incident_page
 from actions.models import Action
 from actions.selectors import get_action_for
@@ -101,6 +101,14 @@ def run(request: PageRequest, pk: UUID) -> HttpResponse:
     action = _mine(request, pk)
     with told(request, "Put back in line; the gate is asked again"):
         services.run(action=action, actor=request.identity.actor, now=timezone.now())
+    return back(request, DETAIL, action.incident_id)
+
+
+@require_POST
+def undo(request: PageRequest, pk: UUID) -> HttpResponse:
+    action = _mine(request, pk)
+    with told(request, f"“{action.get_kind_display()}” is being undone"):
+        reversing.reverse(action=action, actor=request.identity.actor, now=timezone.now())
     return back(request, DETAIL, action.incident_id)
 
 

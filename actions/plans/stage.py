@@ -112,6 +112,8 @@ def _start(
         "max_attempts": most,
         "timeout_seconds": timeout,
     }
+    if start.role == "undo":
+        fields["reverses"] = _last_done(start.step, actions)
     try:
         filled = fill(call.parameters, facts_of(recovery, actions))
         kind_named(call.kind).read(filled)

@@ -145,15 +145,28 @@ def test_a_finished_action_does_not_run_again(api: Client, cast: Cast, status: s
 
 
 @pytest.mark.parametrize("kind", ["retry", "escalate", "none"])
-def test_no_kind_of_action_can_be_reversed_yet_and_it_says_so(
-    api: Client, cast: Cast, kind: str
-) -> None:
+def test_what_cannot_be_taken_back_says_so(api: Client, cast: Cast, kind: str) -> None:
     action = an_action(an_incident(cast.capture), kind=kind, status="succeeded")
     assert api.get(f"{BASE}/{action.pk}").json()["is_reversible"] is False
     answer = post(api, action, "reverse")
     assert (answer.status_code, answer.json()["code"]) == (409, "not_reversible")
     action.refresh_from_db()
     assert action.status == "succeeded"
+
+
+def test_a_pause_is_reversed_by_another_action(api: Client, cast: Cast) -> None:
+    incident = an_incident(cast.capture)
+    result = {"taken": True, "switch": "x"}
+    pause = an_action(incident, kind="pause_workflow", status="succeeded", result=result)
+    assert api.get(f"{BASE}/{pause.pk}").json()["is_reversible"] is True
+    answer = post(api, pause, "reverse")
+    undo = answer.json()
+    assert (answer.status_code, undo["kind"]) == (201, "resume_workflow")
+    assert undo["reverses_id"] == str(pause.pk)
+    assert api.get(f"{BASE}/{pause.pk}").json()["is_reversible"] is False
+    again = post(api, pause, "reverse")
+    assert (again.status_code, again.json()["code"]) == (409, "already_reversed")
+    assert again.json()["reversed_by"] == undo["id"]
 
 
 def test_a_persons_own_retry_is_gated_and_unique(api: Client, cast: Cast) -> None:

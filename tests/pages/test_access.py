@@ -29,7 +29,7 @@ PAGES = (
 ON_INCIDENT = ("acknowledge", "assign", "comment", "ignore", "resolve", "reopen", "escalate")
 POSTS = (
     *(f"/incidents/{{incident}}/{verb}" for verb in ON_INCIDENT),
-    *(f"/actions/{{action}}/{verb}" for verb in ("approve", "reject", "run", "cancel")),
+    *(f"/actions/{{action}}/{verb}" for verb in ("approve", "reject", "run", "cancel", "undo")),
     "/safety/{switch}/skipped",
     "/safety/{switch}/extend",
     "/safety/{switch}/resume",

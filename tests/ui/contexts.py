@@ -170,6 +170,7 @@ def incident_detail(hostile: bool = False, viewer: bool = False) -> dict[str, An
         },
         "plan": plan,
         "current": {"action": plan[1], "verbs": set() if viewer else {"cancel", "run"}},
+        "reversible": set() if viewer else {plan[0].pk},
         "decision": cast.decision(row, 0.91),
         "threshold": 0.85,
         "gate": cast.RECEIPT,

@@ -23,7 +23,7 @@ INCIDENTS = [
 ACTIONS = [
     path("", nothing, name="list"),
     path("approvals", nothing, name="approvals"),
-    *_acts("approve", "reject", "run", "cancel"),
+    *_acts("approve", "reject", "run", "cancel", "undo"),
 ]
 RULES = [path("", nothing, name="page"), path("replays", nothing, name="replay")]
 SAFETY = [
