@@ -9,16 +9,18 @@ from django import forms
 from django.contrib import messages
 from django.contrib.admin.utils import unquote
 from django.core.exceptions import PermissionDenied
-from django.db import transaction
+from django.db import IntegrityError, transaction
 from django.db.models import Model, QuerySet
-from django.http import HttpRequest, HttpResponse, HttpResponseRedirect
+from django.http import Http404, HttpRequest, HttpResponse, HttpResponseRedirect
 from django.template.response import TemplateResponse
+from django.urls import path
 
+from awfdrs_site.kernel.models import AuditEntry
 from safety import rule_rows
 from safety.rule_export import mistakes_in
-from safety.rule_history import Version, versions_of
+from safety.rule_history import Version, deletions_of, versions_of
 from safety.selectors import forget_rules
-from tenants.backoffice import TenantAdmin, TenantFilter, TenantForm
+from tenants.backoffice import TenantAdmin, TenantFilter, TenantForm, administered
 
 # Where a form's field has another name than the key of the files.
 _FIELD_OF = {
@@ -50,6 +52,7 @@ class RuleAdmin(TenantAdmin):
     holds_defaults = True
     deletable = True
     empty_value_display = "all"
+    list_after_template = "admin/safety/rules_deleted_link.html"
     list_filter: tuple[Any, ...] = (TenantFilter,)
     list_select_related: tuple[str, ...] = ("tenant",)
 
@@ -113,13 +116,79 @@ class RuleAdmin(TenantAdmin):
         form_class: Any = self.get_form(request, row, change=True)
         form = form_class(_as_posted(version.values, form_class.base_fields), instance=row)
         if not form.is_valid():
-            wrong = [f"{name}: {' '.join(texts)}" for name, texts in form.errors.items()]
-            return f"That state cannot be any more. {' '.join(wrong)}"
+            return f"That state cannot be any more. {_mistakes(form)}"
         self.save_model(request, form.save(commit=False), form, change=True)
         request.audited_verb = "restored"  # type: ignore[attr-defined]
         since = f"{version.at:%Y-%m-%d %H:%M} UTC" if version.at else "before the first change"
         self.log_change(request, row, f"Restored the state of {since}")
         return ""
+
+    def get_urls(self) -> list[Any]:
+        opts = self.opts
+        name = f"{opts.app_label}_{opts.model_name}_deleted"
+        view = self.admin_site.admin_view(self.deleted_view)
+        return [path("deleted/", view, name=name), *super().get_urls()]
+
+    def deleted_view(self, request: HttpRequest) -> HttpResponse:
+        """What was deleted; POST `restore` adds one of them again, as if typed anew.
+
+        404 for a deletion that is not in the list for this person; 409 when the rule is there
+        again or cannot be any more.
+        """
+        if not self.has_add_permission(request):
+            raise PermissionDenied
+        refused = ""
+        if request.method == "POST":
+            entry = self._deletion(request)
+            refused = self._added_again(request, entry)
+            if not refused:
+                messages.success(request, "The rule is there again, as it was when it was deleted.")
+                return HttpResponseRedirect(request.path)
+        context = {
+            **self.admin_site.each_context(request),
+            "title": f"Deleted {self.opts.verbose_name_plural}",
+            "opts": self.opts,
+            "refused": refused,
+            "deletions": deletions_of(self.model, administered(request)),
+        }
+        status = 409 if refused else 200
+        return TemplateResponse(request, "admin/safety/rules_deleted.html", context, status=status)
+
+    def _deletion(self, request: HttpRequest) -> AuditEntry:
+        """The posted entry, if this person might ever have restored it."""
+        mine, chosen = administered(request), request.POST.get("restore", "")
+        entries = AuditEntry.objects.filter(subject_type=self.opts.label_lower, verb="deleted")
+        found = entries.filter(pk=chosen).first() if chosen.isdecimal() else None
+        if found is None or not (mine is None or found.tenant_id in mine):
+            raise Http404
+        return found
+
+    def _added_again(self, request: HttpRequest, entry: AuditEntry) -> str:
+        """Insert the deleted rule under the id it had, through the form; why not, or "".
+
+        Whoever else restores or adds it meanwhile is found out by the unique keys.
+        """
+        if entry.pk not in {one.pk for one in deletions_of(self.model, administered(request))}:
+            return "The rule is there again, or was deleted once more since."
+        form_class: Any = self.get_form(request, None, change=False)
+        posted = _as_posted(entry.before, form_class.base_fields)
+        form = form_class(posted, instance=self.model(pk=entry.subject_id))
+        if not form.is_valid():
+            return f"The rule cannot be any more. {_mistakes(form)}"
+        try:
+            with transaction.atomic():
+                row = form.save(commit=False)
+                row.save(force_insert=True)
+                request.audited_verb = "restored"  # type: ignore[attr-defined]
+                self.log_addition(request, row, "Restored after it was deleted")
+        except IntegrityError:
+            return "Somebody else has added the rule meanwhile."
+        forget_rules()
+        return ""
+
+
+def _mistakes(form: Any) -> str:
+    return " ".join(f"{name}: {' '.join(texts)}" for name, texts in form.errors.items())
 
 
 def _as_posted(values: Any, fields: Any) -> dict[str, Any]:

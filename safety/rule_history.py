@@ -12,7 +12,8 @@ from datetime import datetime
 from typing import Any
 from uuid import UUID
 
-from django.db.models import Model
+from django.db.models import CharField, Model
+from django.db.models.functions import Cast
 
 from awfdrs_site.kernel import audit
 from awfdrs_site.kernel.actor import Actor
@@ -66,6 +67,21 @@ def _version(entry: AuditEntry, values: Mapping[str, Any], *, current: bool) -> 
         values=values,
         current=current,
     )
+
+
+def deletions_of(model: type[Model], tenant_ids: frozenset[UUID] | None) -> list[AuditEntry]:
+    """The last deletion of each rule that is not there now, newest first; 100 at most.
+
+    `tenant_ids`: whose (None: everybody's, and the defaults).
+    """
+    entries = AuditEntry.objects.filter(subject_type=model._meta.label_lower, verb="deleted")
+    if tenant_ids is not None:
+        entries = entries.filter(tenant_id__in=tenant_ids)
+    there = model._default_manager.values(id_as_text=Cast("pk", CharField()))
+    found: dict[str, AuditEntry] = {}
+    for entry in entries.exclude(subject_id__in=there).order_by("-pk")[:SHOWN]:
+        found.setdefault(entry.subject_id, entry)
+    return list(found.values())
 
 
 Noted = Callable[[Model, dict[str, Any], dict[str, Any]], None]

@@ -100,7 +100,8 @@ class Audited(ModelAdmin):
         super().save_model(request, obj, form, change)
 
     def log_addition(self, request: HttpRequest, obj: Any, message: Any) -> Any:
-        self._audit(request, obj, "created", None, shown(obj))
+        verb = getattr(request, "audited_verb", "created")
+        self._audit(request, obj, verb, None, shown(obj))
         return super().log_addition(request, obj, message)
 
     def log_change(self, request: HttpRequest, obj: Any, message: Any) -> Any:
