@@ -22,7 +22,7 @@ from incidents.models import FailingResource, Incident
 from incidents.selectors import still_failing
 from ingestion import calls
 from safety import breakers, limiter
-from safety.breaker import Outcome, half_open_at, holds, probes_free
+from safety.breaker import PASSING, Outcome, half_open_at, holds, probes_free
 from safety.breakers import Call
 from safety.gate import GateFacts, Receipt, SwitchFact, judge
 from safety.models import AutomationPolicy, KillSwitch, Vendor
@@ -34,6 +34,8 @@ COOLDOWN_RESOURCES = 200
 # First half of an advisory lock's key; the second is the tenant. "CAPS" in ASCII.
 COUNT_LOCK = 0x4341_5053
 HOUR, DAY = timedelta(hours=1), timedelta(days=1)
+# A second, and what may lie between a mark and its call: so no second of the vendor's holds more.
+RELEASE_WINDOW = timedelta(seconds=1.25)
 
 
 def probe_of(action: Action) -> str:
@@ -207,7 +209,22 @@ def _breaker(action: Action, vendor: Vendor | None, now: datetime) -> dict[str, 
     until = half_open_at(breaker, policy)
     if breaker.state == "half_open" and not free:
         until = min((lease.until for lease in breaker.leases), default=None)
+    elif breaker.state in PASSING:
+        until = _turn(action, vendor, now)
     return {"breaker_state": breaker.state, "breaker_until": until, "probes_free": free}
+
+
+def _turn(action: Action, vendor: Vendor, now: datetime) -> datetime | None:
+    """When a recovery that the breaker held may start, after as many as may start each second.
+
+    Stage `release` spreads them; but workers come late, or find several due at once.
+    """
+    if not is_parked(action.receipt):
+        return None
+    lately = sent_since(vendor.tenant_id, now - RELEASE_WINDOW)
+    starts = lately.filter(incident__vendor__iexact=vendor.name).order_by("-sent_at")
+    nth = starts.values_list("sent_at", flat=True)[vendor.release_per_second - 1 :][:1]
+    return next((at + RELEASE_WINDOW for at in nth if at is not None), None)
 
 
 def _rate(action: Action, vendor: Vendor | None, now: datetime) -> dict[str, Any]:

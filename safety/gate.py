@@ -68,9 +68,10 @@ class GateFacts:
     `attempt`: number of the attempt in question, from 1. Counts leave this step out: automated
     actions are the tenant's that no person asked for, retries anybody's, `vendor_calls` those of
     the last minute. A limit of None is not asked about. `vendor_calls_until`: when one more call is
-    free. `last_recovery_at`: when the last *other* recovery of the same workflow and resource
-    started; `last_recovery_label` names it ("INC-12"). `dry_run`: automation decides and sends
-    nothing.
+    free. `breaker_until`: when to look again; of a breaker that is closed, for what it held and
+    whose turn has not come. `last_recovery_at`: when the last *other* recovery of the same workflow
+    and resource started; `last_recovery_label` names it ("INC-12"). `dry_run`: automation decides
+    and sends nothing.
     `acts`: whether the step changes anything out there (None, in receipts from before there were
     plans: a retry does). `needs_person`: why it is never run without one, "" if it may be.
     `approved_by`: the person who approved this step, "" if nobody.
@@ -229,26 +230,35 @@ def _circuit_breaker(facts: GateFacts) -> Check:
     numbers: Numbers = {"state": facts.breaker_state, "probes_free": facts.probes_free}
     if not vendor:
         return Check(name, "pass", "No vendor is involved.", numbers)
-    if facts.breaker_state == "closed":
-        return Check(name, "pass", f"{vendor} is closed.", numbers)
-    if facts.breaker_state == "disabled":
-        return Check(name, "pass", f"The breaker of {vendor} is disabled by hand.", numbers)
+    until = facts.breaker_until
+    if facts.breaker_state in _PASSING and (until is None or until <= facts.now):
+        return Check(name, "pass", f"{_PASSING[facts.breaker_state].format(vendor)}.", numbers)
     if facts.breaker_state == "unreadable":
         reason = f"The breaker of {vendor} could not be read, so it counts as open."
         return Check(name, "block", reason, numbers)
     if facts.breaker_state == "half_open" and facts.probes_free > 0:
         reason = f"{vendor} is half-open, {facts.probes_free} of its probes free."
         return Check(name, "pass", reason, numbers)
-    until = facts.breaker_until
     if until is None or until <= facts.now:
         until = facts.now + timedelta(seconds=PROBE_PAUSE_SECONDS)
     wait = _seconds(until - facts.now)
     numbers["seconds"] = wait
-    state = _SHUT.get(facts.breaker_state, "half-open with every probe out")
-    return Check(name, "defer", f"{vendor} is {state}; next look in {wait} s.", numbers, until)
+    why = _HOLDING[facts.breaker_state].format(vendor)
+    return Check(name, "defer", f"{why}; next look in {wait} s.", numbers, until)
 
 
-_SHUT: dict[BreakerState, str] = {"open": "open", "forced_open": "kept open by hand"}
+_PASSING: dict[BreakerState, str] = {
+    "closed": "{} is closed",
+    "disabled": "The breaker of {} is disabled by hand",
+}
+_TURN = "{} is back, and what its breaker held starts a few a second"
+_HOLDING: dict[BreakerState, str] = {
+    "open": "{} is open",
+    "forced_open": "{} is kept open by hand",
+    "half_open": "{} is half-open with every probe out",
+    "closed": _TURN,
+    "disabled": _TURN,
+}
 
 
 def _rate_limit(facts: GateFacts) -> Check:

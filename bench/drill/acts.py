@@ -10,7 +10,7 @@ from collections.abc import Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from typing import Any
 
-from bench.drill import forecast, limits, redis_gone, stops
+from bench.drill import breakers, forecast, limits, redis_gone, stops
 from bench.drill.result import ITEMS, Result, await_
 from bench.drill.stage_set import Stage, a_stage, worker_pid
 from bench.instance import Instance
@@ -29,7 +29,7 @@ def play_all(instance: Instance) -> Iterator[Result]:
             yield play(stage, scenario)
     drills = (
         *(duplicates, worker_killed, stops.kill_switch),
-        *(limits.rate_limit, redis_gone.redis_gone),
+        *(breakers.breaker, limits.rate_limit, redis_gone.redis_gone),
     )
     for drill in drills:
         with a_stage(instance) as stage:

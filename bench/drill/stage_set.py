@@ -81,7 +81,7 @@ def _make_tenant() -> tuple[Directory, str]:
             tenant=tenant,
             name=workflow.vendor,
             requests_per_minute=100_000,
-            failure_threshold=1_000,
+            failure_threshold=30_000,
         )
     _shorten_delays(tenant)
     AutomationPolicy.objects.create(tenant=tenant, verify_seconds=8)

@@ -7,9 +7,10 @@ from collections.abc import Callable
 from datetime import timedelta
 
 import pytest
+import time_machine
 from django.utils import timezone
 
-from actions import releasing, sending, verification
+from actions import gatekeeping, releasing, sending, verification
 from actions.models import Action
 from awfdrs_site.kernel import work
 from awfdrs_site.kernel.actor import Actor
@@ -211,6 +212,25 @@ def test_a_vendor_that_is_back_gets_a_few_a_second(
     for first in due:
         assert len([at for at in due if first <= at < first + timedelta(seconds=0.999)]) <= 4
     assert due[-1] < timezone.now() + timedelta(seconds=1.5 * 12 / 4)
-    Action.objects.filter(status="planned").update(due_at=timezone.now())
+
+
+def test_of_held_recoveries_that_are_due_at_once_only_a_few_start(
+    planned: Planned, target: Target, vendor: Vendor
+) -> None:
+    """Workers that come late, and many of them, start no more a second; the others keep their turn.
+
+    Seen red without `gatekeeping._turn`: all 12 at once.
+    """
+    many(planned, 12)
+    in_state(vendor, BreakerState.OPEN, release_per_second=4)
     sending.run_due()
-    assert len(target.calls) == 12
+    in_state(vendor, BreakerState.CLOSED)
+    with time_machine.travel(timezone.now(), tick=False) as clock:
+        for started in (4, 8, 12):
+            Action.objects.filter(status="planned").update(due_at=timezone.now())
+            outcomes = at_once(WORKERS, lambda _: sending.run_due())
+            assert [outcome for outcome in outcomes if isinstance(outcome, Exception)] == []
+            assert len(target.calls) == started
+            turn = timezone.now() + gatekeeping.RELEASE_WINDOW
+            assert {one.due_at for one in Action.objects.filter(status="planned")} <= {turn}
+            clock.shift(gatekeeping.RELEASE_WINDOW)
