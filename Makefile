@@ -63,7 +63,7 @@ screenshots: $(VENV)/.dev ## the pictures in docs/
 lock: $(VENV)/.dev ## pin every requirement anew (by uv where there is one)
 	@if command -v uv >/dev/null; then compile="uv pip compile --python-version 3.11"; \
 	else compile="$(BIN)/pip-compile --strip-extras --no-emit-index-url --no-emit-find-links"; fi; \
-	for name in requirements requirements-dev; do \
+	for name in requirements requirements-aws requirements-dev; do \
 	  $$compile --quiet --upgrade --output-file $$name.txt $$name.in || exit 1; \
 	done
 

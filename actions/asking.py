@@ -15,6 +15,7 @@ from django.utils import timezone
 from actions import planning, verification
 from actions.catalog import kind_named, kinds
 from actions.catalog.kind import Order, Outcome
+from actions.connectors.services import keep_deliveries
 from actions.lifecycle import lock_action
 from actions.models import Action
 from actions.sending import ASK_AGAIN, ASK_WORKING, LEASE, settle
@@ -42,6 +43,7 @@ def _settle_one(asked: Action, now: datetime) -> bool:
     outcome = ask_target(asked, timezone.now())
     with transaction.atomic():
         incident, action = lock_action(asked.pk)
+        keep_deliveries(action.tenant_id, action.pk, outcome)
         before = action.status
         if before != asked.status:
             return False

@@ -15,12 +15,12 @@ from datetime import datetime
 from typing import Any
 
 from actions import addresses
-from actions.catalog.kind import Outcome
+from actions.catalog.kind import Certainty, Outcome
 from actions.outbound import DEADLINE_SECONDS, AnswerLost, Client, NotCalled, Reply
 from awfdrs_site.kernel.strict_json import encode
 
 # A reply that says the engine did not take the request; other 5xx may come after the deed.
-REFUSALS = frozenset(range(400, 500)) | {501, 503}
+_REFUSALS = frozenset(range(400, 500)) | {501, 503}
 _DETAIL_CHARS = 500
 
 
@@ -72,10 +72,14 @@ def request_retry(endpoint: Endpoint, key: str, body: Mapping[str, Any], now: da
 
 def answered(reply: Reply) -> Outcome:
     """What a reply to a request to do something proves."""
-    text = reply.text[:_DETAIL_CHARS]
-    if 200 <= reply.status < 300:
-        return Outcome("accepted", reply.status, text)
-    return Outcome("refused" if reply.status in REFUSALS else "unknown", reply.status, text)
+    return Outcome(certainty_of(reply.status), reply.status, reply.text[:_DETAIL_CHARS])
+
+
+def certainty_of(status: int) -> Certainty:
+    """Whether a reply of this status says that the request was taken."""
+    if 200 <= status < 300:
+        return "accepted"
+    return "refused" if status in _REFUSALS else "unknown"
 
 
 def ask_status(endpoint: Endpoint, key: str, now: datetime) -> Outcome:
@@ -87,13 +91,13 @@ def ask_status(endpoint: Endpoint, key: str, now: datetime) -> Outcome:
         reply = _call(endpoint, "GET", url, signed(endpoint.secret, key, b"", now), b"")
     except (NotCalled, AnswerLost) as error:
         return Outcome("unknown", 0, f"The engine does not answer: {error}")
-    return known(reply)
+    return arrived(reply)
 
 
-def known(reply: Reply) -> Outcome:
+def arrived(reply: Reply) -> Outcome:
     """What a reply to the question after a key proves: 200 it came, 404 it did not."""
-    certainty = {200: "accepted", 404: "refused"}.get(reply.status, "unknown")
-    return Outcome(certainty, reply.status, reply.text[:_DETAIL_CHARS])  # type: ignore[arg-type]
+    known: dict[int, Certainty] = {200: "accepted", 404: "refused"}
+    return Outcome(known.get(reply.status, "unknown"), reply.status, reply.text[:_DETAIL_CHARS])
 
 
 def signed(secret: str, key: str, content: bytes, now: datetime) -> dict[str, str]:

@@ -21,6 +21,7 @@ from django.utils import timezone
 from actions import gatekeeping, planning, verification
 from actions.catalog import kind_named
 from actions.catalog.kind import Order, Outcome, Send
+from actions.connectors.services import keep_deliveries
 from actions.lifecycle import lock_action, move, note
 from actions.models import Action, ActionKind, StepRole
 from actions.outbound import DEADLINE_SECONDS
@@ -126,6 +127,7 @@ def start(claimed: Action, now: datetime) -> Send | None:
     _mark_tried(incident, action, now)
     done = kind.run(Order(action, now), kind.read(action.parameters))
     if isinstance(done, Outcome):
+        keep_deliveries(action.tenant_id, action.pk, done)
         settle(incident, action, done, now)
         return None
     return done
@@ -169,6 +171,7 @@ def _put_back(action: Action, status: str, words: str, now: datetime) -> None:
 def record(sent: Action, outcome: Outcome, now: datetime) -> None:
     """Write what the engine said, unless the lease was lost meanwhile (then another has it)."""
     incident, action = lock_action(sent.pk)
+    keep_deliveries(action.tenant_id, action.pk, outcome)
     if action.fence != sent.fence or action.status != ActionStatus.SENDING:
         log.warning("stale_result_dropped", action_id=str(sent.pk), fence=sent.fence)
         return

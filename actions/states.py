@@ -31,7 +31,7 @@ TRANSITIONS: dict[str, frozenset[str]] = {
     # Back to planned: the gate deferred it, or its worker died before sending.
     S.CLAIMED: frozenset({S.SENDING, S.PLANNED, S.WAITING, S.BLOCKED, S.CANCELLED}),
     S.SENDING: frozenset({S.VERIFYING, S.SUCCEEDED, S.FAILED, S.UNKNOWN}),
-    S.UNKNOWN: frozenset({S.VERIFYING, S.FAILED, S.CANCELLED}),
+    S.UNKNOWN: frozenset({S.VERIFYING, S.SUCCEEDED, S.FAILED, S.CANCELLED}),
     S.VERIFYING: frozenset({S.SUCCEEDED, S.FAILED, S.CANCELLED}),
     S.BLOCKED: frozenset({S.PLANNED, S.CANCELLED}),
     S.SUCCEEDED: frozenset(),

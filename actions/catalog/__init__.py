@@ -12,7 +12,7 @@ from importlib import import_module
 
 from actions.catalog.kind import Kind
 
-_NOT_KINDS = {"kind"}
+_NOT_KINDS = {"kind", "connected"}
 
 
 @cache

@@ -18,6 +18,7 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from datetime import datetime
 from typing import TYPE_CHECKING, Any, Literal, TypeVar
+from uuid import UUID
 
 import msgspec
 
@@ -35,13 +36,26 @@ Ends = Literal["at_once", "when_asked", "by_events"]
 
 
 @dataclass(frozen=True)
+class Exchange:
+    """One call over a connector, for its log. `status`: of the reply, 0 if there is none."""
+
+    connector_id: UUID
+    at: datetime
+    method: str
+    host: str
+    status: int
+    certainty: Certainty | Literal["dry_run"]
+    duration_ms: int
+
+
+@dataclass(frozen=True)
 class Outcome:
     """What became of a call.
 
     `certainty`: `accepted` and `refused` are the target's own words; everything else is `unknown`,
     because a request whose answer was lost may well have been carried out. `status`: of an HTTP
     reply, 0 if there is none. `ended`: of a thing that takes its time, whether it ended well, badly
-    or (None) not yet. `result`: what later steps may refer to.
+    or (None) not yet. `result`: what later steps may refer to. `exchanges`: the calls it took.
     """
 
     certainty: Certainty
@@ -49,6 +63,7 @@ class Outcome:
     detail: str
     ended: bool | None = None
     result: Mapping[str, Any] = field(default_factory=dict)
+    exchanges: tuple[Exchange, ...] = ()
 
 
 Send = Callable[[], Outcome]

@@ -47,6 +47,7 @@ ACTION_WORDS: Words = {
     ("sending", "failed"): "the engine did not take it",
     ("sending", "unknown"): "no answer, or the worker was lost",
     ("unknown", "verifying"): "the engine has it, or all succeeded",
+    ("unknown", "succeeded"): "the target has it, and that was all",
     ("unknown", "failed"): "the engine never got it",
     ("unknown", "cancelled"): "a person stops the asking, or closed the incident",
     ("verifying", "succeeded"): "all it asked for succeeded",

@@ -133,7 +133,7 @@ def test_ci_is_a_strict_script() -> None:
 
 def test_the_locks_pin_every_requirement() -> None:
     """Every name in a .in file stands in its lock with one version."""
-    for name in ("requirements", "requirements-dev"):
+    for name in ("requirements", "requirements-aws", "requirements-dev"):
         asked = Path(PROJECT / f"{name}.in").read_text()
         names = set(re.findall(r"^([A-Za-z][\w.-]*)", asked, re.M))
         pinned = set(

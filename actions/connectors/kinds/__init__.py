@@ -1,0 +1,1 @@
+"""The kinds of connector there are: one module each, found by being here [A7]."""
