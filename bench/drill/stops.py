@@ -4,87 +4,124 @@ from __future__ import annotations
 
 import itertools
 import time
+from collections import Counter
+from dataclasses import dataclass, field
 from typing import Any
+from uuid import UUID
 
 from bench.drill.result import Result, await_
 from bench.drill.stage_set import Stage
 
-SHADOW = 100
-REAL = 20
+SHADOW, REAL = 100, 200
+# So many start between two stops, and the last stops' skipped ones are run by hand.
+STARTS, REPLAYED = 5, 10
 PATIENCE_SECONDS = 180
-# So many are due whenever a switch is pressed, and again as soon as fewer are left.
-DUE = 40
+# So many are due whenever a switch is pressed, and again as soon as fewer than half are left.
+DUE = 100
+# The storm is about starts: what was started is run again when it is over, or never.
+LATER_SECONDS = 3_600
 _numbers = itertools.count(1)
+
+
+@dataclass
+class Storm:
+    """What stop after stop came to. `seconds`: each stop's, to its answer; `late`: what started
+    between a stop's answer and its release; `starts` in `running_seconds`: while none was engaged.
+    """
+
+    switches: list[UUID] = field(default_factory=list)
+    seconds: list[float] = field(default_factory=list)
+    late: set[UUID] = field(default_factory=set)
+    starts: int = 0
+    running_seconds: float = 0.0
+
+    @property
+    def per_second(self) -> float:
+        return self.starts / self.running_seconds
 
 
 def kill_switch(stage: Stage) -> Result:
     """Retries are always due. Nothing starts after "stop" has answered; what was skipped is listed,
     run by hand and recovers."""
     from actions.drill import Drill, press
-    from safety.models import KillSwitch
+    from safety.models import AutomationPolicy, KillSwitch
 
-    result, drill = Result("kill switch"), Drill()
+    tenant = _tenant(stage)
+    AutomationPolicy.objects.filter(tenant=tenant).update(verify_seconds=2 * LATER_SECONDS)
+    stage.engine.control(delay_seconds=LATER_SECONDS)
+    result, drill = Result("kill switch", action="retry"), Drill()
     for _ in range(SHADOW):
         _keep_due(stage)
-        press(drill, KillSwitch(scope="tenant", tenant=_tenant(stage)))
-    result.expect("shadow presses hold nothing back", kept=not _actions(stage, "blocked"))
-    answered, late, switches = [], set[str](), []
-    for _ in range(REAL):
-        switch, seconds, started_late = _stop_and_resume(stage)
-        answered.append(seconds)
-        late |= started_late
-        switches.append(switch)
-    result.expect("nothing starts after stop has answered", kept=not late)
-    held = _actions(stage, "blocked")
+        press(drill, KillSwitch(scope="tenant", tenant=tenant))
+    result.expect("shadow presses hold nothing back", kept=not _skipped(stage).exists())
+    storm = _storm(stage)
+    result.expect("nothing starts after stop has answered", kept=not storm.late)
+    result.gate = f"{_skipped(stage).count()} held"
+    result.outcome = f"{len(storm.late)} late starts"
+    stage.engine.control(delay_seconds=0.3)
     began = time.monotonic()
-    result.expect(
-        "each skipped one is listed and run by hand", kept=_replay(stage, switches) == held
-    )
-    recovered = await_(lambda: held <= _actions(stage, "succeeded"), PATIENCE_SECONDS)
-    result.expect("what was skipped recovers", kept=bool(held) and bool(recovered))
+    _run_by_hand(stage, result, storm.switches[-REPLAYED:])
     result.seconds = time.monotonic() - began
-    twice = stage.engine.ledger()["executed_more_than_once"]
-    result.expect("nothing sent twice", kept=not twice)
-    result.incidents = len(_received(stage))
-    result.action, result.gate = "retry", f"{len(held)} held"
-    result.outcome = f"{len(late)} late starts"
+    received = _received(stage)
+    result.incidents = len(received)
+    result.expect("only what was marked is sent", kept=set(received) <= _marked(stage))
+    result.expect("nothing sent twice", kept=set(received.values()) == {1})
+    rate = f"{storm.per_second:.0f} a second"
     result.table = [
-        ("time to stop", "presses", "p50", "p99"),
-        ("in shadow, to the commit", str(SHADOW), *_percentiles(drill.seconds)),
-        ("for real, to the answer", str(REAL), *_percentiles(answered)),
+        ("time to stop", "presses", "p50", "p99", "starts while running"),
+        ("in shadow, to the commit", str(SHADOW), *_percentiles(drill.seconds), ""),
+        ("for real, to the answer", str(REAL), *_percentiles(storm.seconds), rate),
     ]
     return result
 
 
-def _stop_and_resume(stage: Stage) -> tuple[str, float, set[str]]:
-    """The switch, the seconds to its answer, and the keys that started though it was engaged.
+def _storm(stage: Stage) -> Storm:
+    """Stop and resume for real, each seen to bite, each after some have started again.
 
     What may still arrive is what was marked as being sent when "stop" answered; no clocks are
     compared.
     """
-    _keep_due(stage)
-    began = time.monotonic()
-    answer = stage.post("/kill-switches", {"scope": "tenant", "reason": "drill"})
-    seconds = time.monotonic() - began
-    answer.raise_for_status()
-    switch = answer.json()["id"]
-    under_way = _marked(stage)
-    await_(lambda: stage.get(f"/kill-switches/{switch}/held")["results"])
-    late = (_marked(stage) | _received(stage)) - under_way
-    stage.post(f"/kill-switches/{switch}/release", {"reason": "drill"}).raise_for_status()
-    _keep_due(stage)
-    await_(lambda: _marked(stage) - under_way)
-    return switch, seconds, late
+    storm, before, released_at = Storm(), len(_marked(stage)), time.monotonic()
+    for _ in range(REAL):
+        _keep_due(stage)
+        await_(lambda enough=before + STARTS: len(_marked(stage)) >= enough)  # type: ignore[misc]
+        began = time.monotonic()
+        answer = stage.post("/kill-switches", {"scope": "tenant", "reason": "drill"})
+        answer.raise_for_status()
+        answered_at, under_way = time.monotonic(), _marked(stage)
+        switch = UUID(answer.json()["id"])
+        storm.seconds.append(answered_at - began)
+        storm.switches.append(switch)
+        storm.starts += len(under_way) - before
+        storm.running_seconds += answered_at - released_at
+        await_(_skipped(stage, [switch]).exists)
+        storm.late |= _marked(stage) - under_way
+        before = len(under_way)
+        release = stage.post(f"/kill-switches/{switch}/release", {"reason": "drill"})
+        release.raise_for_status()
+        released_at = time.monotonic()
+    return storm
 
 
-def _replay(stage: Stage, switches: list[str]) -> set[str]:
+def _run_by_hand(stage: Stage, result: Result, switches: list[UUID]) -> None:
+    from actions.models import Action
+
+    held = set(_skipped(stage, switches).values_list("pk", flat=True))
+    replayed = _replay(stage, switches)
+    result.expect("each skipped one is listed and run by hand", kept=replayed == held)
+    ended = Action.objects.filter(pk__in=held, status="succeeded")
+    recovered = await_(lambda: ended.count() == len(held), PATIENCE_SECONDS)
+    result.expect("what was skipped recovers", kept=bool(held) and bool(recovered))
+
+
+def _replay(stage: Stage, switches: list[UUID]) -> set[UUID]:
     """Run all that the switches hold; the ids of what was planned again."""
-    done = set()
+    done = set[UUID]()
     for switch in switches:
         while held := stage.get(f"/kill-switches/{switch}/held", status="blocked")["results"]:
             body = {"action_ids": [action["id"] for action in held]}
             verdicts = stage.post(f"/kill-switches/{switch}/replay", body).json()["results"]
-            ran = {verdict["action_id"] for verdict in verdicts if verdict["outcome"] == "done"}
+            ran = {UUID(one["action_id"]) for one in verdicts if one["outcome"] == "done"}
             done |= ran
             if not ran:
                 break
@@ -104,25 +141,26 @@ def _tenant(stage: Stage) -> Any:
     return Tenant.objects.get(pk=stage.ids()[0])
 
 
-def _actions(stage: Stage, status: str) -> set[str]:
+def _skipped(stage: Stage, switches: list[UUID] | None = None) -> Any:
+    """What stops have skipped: those of `switches`, or all."""
     from actions.models import Action
 
-    rows = Action.objects.filter(tenant_id=stage.ids()[0], status=status)
-    return {str(pk) for pk in rows.values_list("pk", flat=True)}
+    rows = Action.objects.filter(tenant_id=stage.ids()[0], status="blocked")
+    return rows if switches is None else rows.filter(stopped_by__in=switches)
 
 
-def _marked(stage: Stage) -> set[str]:
+def _marked(stage: Stage) -> set[UUID]:
     """The keys of all that was ever marked as being sent."""
     from actions.models import Action
 
     rows = Action.objects.filter(tenant_id=stage.ids()[0]).exclude(sent_at=None)
-    return {str(pk) for pk in rows.values_list("pk", flat=True)}
+    return set(rows.values_list("pk", flat=True))
 
 
-def _received(stage: Stage) -> set[str]:
+def _received(stage: Stage) -> Counter[UUID]:
     """The keys of all requests for a retry that reached the engine."""
     requests = stage.engine.ledger()["requests"]
-    return {request["key"] for request in requests if request["method"] == "POST"}
+    return Counter(UUID(one["key"]) for one in requests if one["method"] == "POST")
 
 
 def _keep_due(stage: Stage) -> None:
