@@ -15,10 +15,10 @@ from actions.catalog import kind_named
 from actions.lifecycle import hand_on, note, show
 from actions.models import Action, ActionKind, Recovery
 from actions.plans.selectors import plan_named
-from actions.plans.services import begin
-from actions.plans.states import SETTLED
+from actions.plans.services import ask_undo, begin
+from actions.plans.states import SETTLED, RecoveryState
 from actions.states import ACTIVE, ActionStatus
-from ai.models import Decision, DecisionType
+from ai.models import Decision, DecisionType, OutcomeResult
 from awfdrs_site.kernel import correlation, handoff, work
 from awfdrs_site.kernel.actor import MACHINE, Actor
 from awfdrs_site.kernel.transition import lock
@@ -51,6 +51,8 @@ def _plan_one(decision: Decision, now: datetime) -> None:
     if incident.status != IncidentStatus.ANALYZING:
         return
     move_incident(incident, IncidentStatus.ACTIONED, actor=MACHINE, now=now)
+    if _take_back_what_did_not_last(incident, now):
+        return
     if decision.type == DecisionType.RETRY:
         _plan_retry(decision, now)
     elif decision.type == DecisionType.PLAN:
@@ -59,6 +61,21 @@ def _plan_one(decision: Decision, now: datetime) -> None:
         escalate(incident, decision.reasoning, decision=decision, now=now)
     else:
         create(incident, ActionKind.NONE, decision=decision, now=now)
+
+
+def _take_back_what_did_not_last(incident: Incident, now: datetime) -> bool:
+    """Undo the plan after which the same thing failed again too soon; then a person is called."""
+    last = incident.recoveries.order_by("-created_at").first()
+    outcome = incident.outcomes.order_by("-at").first()
+    if last is None or outcome is None or not last.document or last.undo_asked_by:
+        return False
+    if last.status != RecoveryState.COMPLETED or outcome.at != last.finished_at:
+        return False
+    if outcome.result != OutcomeResult.RECURRED:
+        return False
+    words = "The same thing failed again too soon: the plan did not last."
+    ask_undo(recovery=last, actor=MACHINE, now=now, comment=words)
+    return True
 
 
 def _plan_retry(decision: Decision, now: datetime) -> None:

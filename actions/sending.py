@@ -31,7 +31,7 @@ from awfdrs_site.kernel.actor import MACHINE
 from awfdrs_site.kernel.transition import change_status
 from incidents import announce
 from incidents.models import Incident, TimelineKind
-from incidents.selectors import still_failing
+from incidents.selectors import closed_by_person, still_failing
 from incidents.states import IncidentStatus
 from safety import breakers
 from safety.selectors import policy_for
@@ -113,8 +113,13 @@ def start(claimed: Action, now: datetime) -> Send | None:
     incident, action = lock_action(claimed.pk)
     if action.fence != claimed.fence or action.status != ActionStatus.CLAIMED:
         return None
-    if action.kind == ActionKind.RETRY and (pointless := _pointless(incident)):
-        move(action, ActionStatus.CANCELLED, actor=MACHINE, now=now, comment=pointless)
+    if pointless := _pointless(incident, action):
+        # To a plan a retry with nothing left to retry is done; a step that may not run is not.
+        said = {"pointless": pointless} if action.kind == ActionKind.RETRY else {}
+        result = action.result | said
+        move(
+            action, ActionStatus.CANCELLED, actor=MACHINE, now=now, comment=pointless, result=result
+        )
         return None
     before = action.receipt
     receipt = gatekeeping.judge_and_take(action, now)
@@ -142,8 +147,12 @@ def _mark_tried(incident: Incident, action: Action, now: datetime) -> None:
         )
 
 
-def _pointless(incident: Incident) -> str:
-    """Why there is nothing to retry; empty if there is. A call without targets would mean "all"."""
+def _pointless(incident: Incident, action: Action) -> str:
+    """Why there is nothing to do any more; empty if there is. A retry's call without targets would
+    mean "all"; a plan's step does not run once a person has closed the incident."""
+    if action.kind != ActionKind.RETRY:
+        ended = action.step and action.role != StepRole.UNDO and closed_by_person(incident)
+        return "incident is over" if ended else ""
     if incident.status in _OVER:
         return "incident is over"
     return "" if still_failing(incident).exists() else "nothing is known to fail"

@@ -17,6 +17,7 @@ from actions import planning
 from actions.gatekeeping import report_of
 from actions.lifecycle import move, note
 from actions.models import Action, ActionKind
+from actions.plans.states import ENDS
 from actions.states import ActionStatus
 from ai.models import OutcomeResult
 from ai.services import remember
@@ -24,7 +25,7 @@ from awfdrs_site.kernel import correlation, work
 from awfdrs_site.kernel.actor import MACHINE
 from awfdrs_site.kernel.transition import lock
 from incidents.models import Incident
-from incidents.selectors import still_failing
+from incidents.selectors import closed_by_person, still_failing
 from incidents.services import set_recovery
 from incidents.states import IncidentStatus, Recovery
 from safety import breakers
@@ -57,7 +58,15 @@ def _verify_one(incident: Incident, now: datetime, ended: list[Call]) -> None:
     for action in retries.filter(status__in=_UNSENT).select_for_update(of=("self",), no_key=True):
         action.incident = incident
         if incident.status in _OVER:
-            move(action, ActionStatus.CANCELLED, actor=MACHINE, now=now, comment="incident is over")
+            words = "incident is over"
+            result = action.result | {"pointless": words}
+            move(
+                action, ActionStatus.CANCELLED, actor=MACHINE, now=now, comment=words, result=result
+            )
+    if incident.status in _OVER:
+        under_way = incident.recoveries.exclude(status__in=ENDS).exclude(document={})
+        plans = list(under_way.values_list("pk", flat=True))
+        work.enqueue("recover", incident.tenant_id, plans, now)
     sent = [ActionStatus.VERIFYING, ActionStatus.UNKNOWN]
     for action in retries.filter(status__in=sent).select_for_update(of=("self",), no_key=True):
         action.incident = incident
@@ -73,7 +82,7 @@ def _verify_one(incident: Incident, now: datetime, ended: list[Call]) -> None:
 
 def _closed_by_hand(incident: Incident) -> bool:
     """Resolved, and not by the success events of what was being retried."""
-    return incident.status == IncidentStatus.RESOLVED and incident.recovery != Recovery.RECOVERED
+    return incident.status == IncidentStatus.RESOLVED and closed_by_person(incident)
 
 
 def _judge(incident: Incident, action: Action, now: datetime) -> None:

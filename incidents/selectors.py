@@ -6,8 +6,10 @@ from uuid import UUID
 
 from django.db.models import QuerySet
 
+from awfdrs_site.kernel.actor import MACHINE
 from awfdrs_site.kernel.problem import not_found
-from incidents.models import FailingResource, Incident, TimelineEntry
+from incidents.models import FailingResource, Incident, TimelineEntry, TimelineKind
+from incidents.states import IncidentStatus
 from ingestion.models import Event
 from tenants.models import Tenant
 
@@ -37,6 +39,14 @@ def events_of(incident: Incident) -> QuerySet[Event]:
 def still_failing(incident: Incident) -> QuerySet[FailingResource]:
     """What the incident broke and has not recovered, oldest failure first."""
     return incident.resources.filter(recovered_at=None).order_by("failed_at", "id")
+
+
+def closed_by_person(incident: Incident) -> bool:
+    """Whether a person resolved or ignores it; what its own events ended is not meant."""
+    if incident.status != IncidentStatus.RESOLVED:
+        return bool(incident.status == IncidentStatus.IGNORED)
+    last = timeline_of(incident).filter(kind=TimelineKind.RESOLVED).first()
+    return last is not None and last.actor_kind != MACHINE.kind
 
 
 def feed_for(tenant: Tenant, limit: int = 50) -> list[TimelineEntry]:

@@ -85,6 +85,11 @@ def advance(plan: Plan, attempts: Sequence[Attempt], *, undo_asked: bool = False
     return look.forward()
 
 
+def is_unfinished(plan: Plan, attempts: Sequence[Attempt]) -> bool:
+    """Whether a step has not been done yet, nor been passed over."""
+    return _Look(plan, attempts).is_unfinished()
+
+
 class _Look:
     def __init__(self, plan: Plan, attempts: Sequence[Attempt]) -> None:
         self.plan = plan
@@ -106,6 +111,13 @@ class _Look:
 
     def done(self, step: Step) -> _Tried:
         return self.tried(step.key, "do", step.retries.max_attempts)
+
+    def is_unfinished(self) -> bool:
+        tried = ((step, self.done(step).state) for step in self.plan.steps())
+        return any(
+            state != "succeeded" and (state, step.on_failure) != ("failed", "continue")
+            for step, state in tried
+        )
 
     # Forward
 

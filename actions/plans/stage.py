@@ -16,20 +16,23 @@ from django.db import transaction
 
 from actions import planning
 from actions.catalog import kind_named
+from actions.lifecycle import move
 from actions.models import Action, Recovery, StepRole
 from actions.plans import services
 from actions.plans.document import Call, Plan
-from actions.plans.engine import VERIFY, Attempt, AttemptState, Next, Start, advance
+from actions.plans.engine import VERIFY, Attempt, AttemptState, Next, Start, advance, is_unfinished
 from actions.plans.expression import ExpressionError, fill
 from actions.plans.following import cooling
-from actions.plans.states import RecoveryState
+from actions.plans.states import ENDS, RecoveryState
 from actions.states import ACTIVE, ActionStatus
 from actions.undoing import undo_of
 from ai.models import OutcomeResult
 from ai.services import remember
 from awfdrs_site.kernel import correlation
+from awfdrs_site.kernel.actor import MACHINE
 from awfdrs_site.kernel.transition import lock
 from incidents.models import Incident
+from incidents.selectors import closed_by_person
 from incidents.services import resolve_verified, set_recovery
 from incidents.states import IncidentStatus
 from incidents.states import Recovery as IncidentRecovery
@@ -45,6 +48,10 @@ _ON_INCIDENT = {
     RecoveryState.ROLLED_BACK: IncidentRecovery.FAILED,
     RecoveryState.NEEDS_HUMAN: IncidentRecovery.BLOCKED,
 }
+_UNSENT = (
+    *(ActionStatus.WAITING, ActionStatus.PLANNED),
+    *(ActionStatus.CLAIMED, ActionStatus.BLOCKED),
+)
 _CALLS_A_PERSON = (RecoveryState.FAILED, RecoveryState.ROLLED_BACK, RecoveryState.NEEDS_HUMAN)
 
 
@@ -69,6 +76,13 @@ def _go_on(recovery: Recovery, now: datetime) -> None:
     for action in actions:
         action.recovery, action.incident = recovery, recovery.incident
     attempts = [attempt_of(action, now) for action in actions]
+    if is_unfinished(plan, attempts) and _is_cut_short(recovery, actions):
+        words = "The incident is over: what was not sent does not run, what was done is undone."
+        services.ask_undo(recovery=recovery, actor=MACHINE, now=now, comment=words)
+        recovery.refresh_from_db(fields=["status", "reason", "history", "undo_asked_by"])
+    if recovery.undo_asked_by:
+        _call_off(actions, now)
+        attempts = [attempt_of(action, now) for action in actions]
     found = advance(plan, attempts, undo_asked=bool(recovery.undo_asked_by))
     for start in found.starts:
         actions.append(_start(recovery, plan, start, actions, now))
@@ -79,13 +93,33 @@ def _go_on(recovery: Recovery, now: datetime) -> None:
         _tell(recovery, found, now)
 
 
+def _is_cut_short(recovery: Recovery, actions: Sequence[Action]) -> bool:
+    """Whether its incident ended under it: by a person, or by its own events before the plan did
+    anything. A plan that has acted goes on: its own steps may be what helped."""
+    if recovery.status in ENDS or recovery.undo_asked_by or recovery.incident.status not in _OVER:
+        return False
+    acted = any(one.acts and one.sent_at and one.role == StepRole.DO for one in actions)
+    return closed_by_person(recovery.incident) or not acted
+
+
+def _call_off(actions: Sequence[Action], now: datetime) -> None:
+    """Cancel the steps and probes that were not sent. Locks them (their incident is locked)."""
+    for action in actions:
+        if action.role == StepRole.UNDO or action.status not in _UNSENT:
+            continue
+        action.refresh_from_db(from_queryset=Action.objects.select_for_update(of=("self",)))
+        if action.status in _UNSENT:
+            words = "the plan is taken back"
+            move(action, ActionStatus.CANCELLED, actor=MACHINE, now=now, comment=words)
+
+
 def attempt_of(action: Action, now: datetime) -> Attempt:
     """What became of an action, as the engine sees it."""
     state: AttemptState = "stopped"
     if action.status in ACTIVE:
         state = "open"
-    elif action.status == ActionStatus.SUCCEEDED:
-        state = "succeeded"
+    elif action.status == ActionStatus.SUCCEEDED or action.result.get("pointless"):
+        state = "succeeded"  # what there was nothing left to do for is done
     elif action.status == ActionStatus.FAILED:
         state = "failed"
     return Attempt(
@@ -183,7 +217,7 @@ def _tell(recovery: Recovery, found: Next, now: datetime) -> None:
         _completed(recovery, now, over=over)
     elif state in _ON_INCIDENT and not over:
         set_recovery(incident, _ON_INCIDENT[state])
-    if state in (RecoveryState.FAILED, RecoveryState.ROLLED_BACK):
+    if state in (RecoveryState.FAILED, RecoveryState.ROLLED_BACK) and not recovery.undo_asked_by:
         remember(incident, OutcomeResult.FAILED, now)
     if state in _CALLS_A_PERSON and not over:
         words = f"{recovery.title}: {recovery.get_status_display().lower()}. {found.reason}"

@@ -25,7 +25,8 @@ class RecoveryState(models.TextChoices):
 
 
 S = RecoveryState
-_ENDS = frozenset({S.COMPLETED, S.FAILED, S.ROLLED_BACK})
+ENDS = (S.COMPLETED, S.FAILED, S.ROLLED_BACK)
+_ENDS = frozenset(ENDS)
 # A person who is needed goes on with it (runs what was blocked), undoes it, or closes it.
 _UNDER_WAY = frozenset(
     {S.AWAITING_APPROVAL, S.COOLDOWN, S.EXECUTING, S.VERIFYING, S.ROLLING_BACK, S.NEEDS_HUMAN}
