@@ -13,6 +13,8 @@ from django.db.models import Count, Q
 from actions.history import Runs, runs_of
 from actions.models import Action, ActionKind
 from actions.pages import admins_of
+from actions.plans.progress import progress_of
+from actions.plans.selectors import recoveries_for, with_attempts
 from actions.reversing import is_reversible
 from actions.selectors import actions_for
 from actions.states import CANCELLABLE, FINAL, ActionStatus
@@ -54,6 +56,7 @@ def incident_page(identity: Identity, incident: Incident, now: datetime) -> dict
     curve = failure_curve(incident, now)
     allowed = allowed_verbs(identity, incident, plan)
     story = timeline_of(incident)
+    recovery = current_recovery(tenant, incident)
     return {
         "incident": incident,
         "allowed": allowed,
@@ -62,6 +65,8 @@ def incident_page(identity: Identity, incident: Incident, now: datetime) -> dict
         "facts": facts(incident, plan, curve, now),
         "trend": {"values": curve.values, "from": curve.start, "to": curve.end} if curve else None,
         "plan": plan,
+        "recovery": recovery,
+        "singles": [action for action in plan if not (recovery and _is_step(action, recovery))],
         "current": current(identity, plan, now),
         "reversible": reversible(identity, plan, now),
         "decision": decision,
@@ -118,6 +123,17 @@ def reversible(identity: Identity, plan: Sequence[Action], now: datetime) -> set
     """The actions that the person may take back."""
     may = Scope.ACT in identity.scopes
     return {action.pk for action in plan if may and is_reversible(action, now)}
+
+
+def current_recovery(tenant: Tenant, incident: Incident) -> dict[str, Any] | None:
+    """The latest try to end the incident, step by step."""
+    rows = recoveries_for(tenant).filter(incident=incident)
+    newest = with_attempts(rows).first()
+    return {"row": newest, "progress": progress_of(newest)} if newest else None
+
+
+def _is_step(action: Action, recovery: dict[str, Any]) -> bool:
+    return bool(action.step) and action.recovery_id == recovery["row"].pk
 
 
 def facts(

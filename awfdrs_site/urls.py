@@ -40,6 +40,7 @@ pages: list[URLPattern | URLResolver] = [
     path("", overview, name="overview"),
     path("", include("awfdrs_site.incident_urls")),
     path("", include("actions.urls")),
+    path("", include("actions.recovery_urls")),
     path("", include("actions.safety_urls")),
     path("", include("actions.rule_urls")),
     path("login", SignInView.as_view(extra_context=log_ins_shown()), name="login"),

@@ -57,8 +57,20 @@ class Progress:
         return [part.undo for part in reversed(self.parts()) if part.undo is not None]
 
     def can_undo(self) -> bool:
-        """Whether a person may take something back."""
-        return any(undo.state == STANDBY for undo in self.undos())
+        """Whether something took effect that can be taken back and was not."""
+        return any(
+            part.undo is not None
+            and part.undo.state == STANDBY
+            and any(attempt.result.get("taken") for attempt in part.attempts)
+            for part in self.parts()
+        )
+
+    def done(self) -> int:
+        """How many steps succeeded and were not undone."""
+        return sum(part.state == ActionStatus.SUCCEEDED for part in self.parts())
+
+    def tries(self) -> int:
+        return sum(len(part.attempts) for part in self.parts())
 
 
 def progress_of(recovery: Recovery) -> Progress:
@@ -97,7 +109,7 @@ class _Look:
     def step(self, step: Step, group: int) -> Part:
         undo = None
         if step.undo is not None:
-            title = f"Undo {step.label}"
+            title = f"Undo: {step.label}"
             undo = self.part(step.key, StepRole.UNDO, step.undo, title, none=STANDBY)
         undone = undo is not None and undo.state == ActionStatus.SUCCEEDED
         return self.part(

@@ -7,7 +7,7 @@ from collections.abc import Callable
 import pytest
 from django.test import Client
 
-from actions.models import Action
+from actions.models import Action, Recovery
 from awfdrs_site.kernel.actor import MACHINE
 from awfdrs_site.kernel.models import AuditEntry
 from incidents.models import Incident, TimelineEntry
@@ -15,6 +15,7 @@ from safety.models import KillSwitch
 from safety.services import engage_switch
 from tests.cast import Cast
 from tests.pages.looks import post_forms, text_of
+from tests.recoveries import a_recovery, an_attempt
 
 PAGES = (
     "/",
@@ -22,6 +23,8 @@ PAGES = (
     "/incidents/{incident}/",
     "/approvals/",
     "/actions/",
+    "/recoveries/",
+    "/recoveries/{recovery}/",
     "/safety/",
     "/safety/stops",
     "/safety/{switch}/",
@@ -30,6 +33,7 @@ ON_INCIDENT = ("acknowledge", "assign", "comment", "ignore", "resolve", "reopen"
 POSTS = (
     *(f"/incidents/{{incident}}/{verb}" for verb in ON_INCIDENT),
     *(f"/actions/{{action}}/{verb}" for verb in ("approve", "reject", "run", "cancel", "undo")),
+    "/recoveries/{recovery}/undo",
     "/safety/{switch}/skipped",
     "/safety/{switch}/extend",
     "/safety/{switch}/resume",
@@ -48,7 +52,14 @@ def ids(cast: Cast, waiting: Action) -> dict[str, object]:
         actor=MACHINE,
         now=waiting.created_at,
     )
-    return {"incident": waiting.incident_id, "action": waiting.pk, "switch": switch.pk}
+    recovery = a_recovery(waiting.incident, "failed")
+    an_attempt(recovery, "drain", result={"taken": True})
+    return {
+        "incident": waiting.incident_id,
+        "action": waiting.pk,
+        "recovery": recovery.pk,
+        "switch": switch.pk,
+    }
 
 
 def facts() -> tuple[object, ...]:
@@ -58,6 +69,7 @@ def facts() -> tuple[object, ...]:
         TimelineEntry.objects.count(),
         list(Action.objects.values_list("status")),
         list(Incident.objects.values_list("status", "assignee", "acknowledged_at")),
+        list(Recovery.objects.values_list("status", "undo_asked_by")),
         list(KillSwitch.objects.values_list("released_at", "expires_at")),
     )
 

@@ -11,7 +11,9 @@ from uuid import UUID
 
 from django.contrib.auth.models import User
 
-from actions.models import Action
+from actions.models import Action, Recovery
+from actions.plans.document import read_plan
+from actions.plans.progress import Progress, progress
 from ai.models import Decision
 from incidents.models import Incident, TimelineEntry
 from ingestion.models import Event
@@ -189,6 +191,61 @@ def action(incident: Incident, status: str, index: int = 0, confidence: float = 
         ("Attempt", "1 of 3"),
     ]
     return row
+
+
+PLAN = """name: move_traffic
+title: Move traffic off the slow vendor
+steps:
+  - {key: drain, kind: pause, title: Pause the workflow, undo: {kind: resume}}
+  - parallel:
+      - key: left
+        kind: http
+        title: Move the cards
+        retries: {max_attempts: 2}
+        undo: {kind: http}
+      - {key: right, kind: http, title: Move the refunds, undo: {kind: http}}
+  - {key: tell, kind: notify, title: Tell the payments team, irreversible: true}
+verify: {kind: probe}
+"""
+
+
+def recovery(incident: Incident, status: str, index: int = 0, reason: str = "") -> Recovery:
+    """A recovery of the incident under the plan above."""
+    over = status in ("completed", "failed", "rolled_back", "needs_human")
+    kinds = {"pause": False, "resume": False, "http": False, "notify": False, "probe": True}
+    row = Recovery(
+        id=uid(900 + index),
+        tenant=MERIDIAN,
+        incident=incident,
+        document=read_plan(PLAN, kinds).to_json(),
+        status=status,
+        reason=reason or "Move the cards, Move the refunds",
+        history=[
+            {"state": "detecting", "at": past(minutes=9).isoformat(), "reason": ""},
+            {"state": status, "at": past(minutes=2).isoformat(), "reason": reason},
+        ],
+        approved_by_name="Alice Moreno",
+        created_at=past(minutes=9),
+        finished_at=past(minutes=2) if over else None,
+        correlation_id="c-0192",
+    )
+    row.progress = steps(row)
+    return row
+
+
+def steps(row: Recovery) -> Progress:
+    """The first step done, one of two at once done at its second try, the other running."""
+    incident, plan = row.incident, row.plan()
+    assert plan is not None
+    made = []
+    for number, (step, status) in enumerate(
+        (("drain", "succeeded"), ("left", "failed"), ("left", "succeeded"), ("right", "verifying"))
+    ):
+        one = action(incident, status, 100 + number)
+        one.step, one.role, one.attempt = step, "do", 2 if number == 2 else 1
+        one.result = {"reason": row.reason, "taken": True}
+        made.append(one)
+    return progress(plan, made)
 
 
 def timeline(incident: Incident, hostile: bool = False) -> list[TimelineEntry]:

@@ -169,6 +169,8 @@ def incident_detail(hostile: bool = False, viewer: bool = False) -> dict[str, An
             "to": cast.NOW,
         },
         "plan": plan,
+        "recovery": None,
+        "singles": plan,
         "current": {"action": plan[1], "verbs": set() if viewer else {"cancel", "run"}},
         "reversible": set() if viewer else {plan[0].pk},
         "decision": cast.decision(row, 0.91),
@@ -260,6 +262,57 @@ def action_list(empty: bool = False) -> dict[str, Any]:
         "actions": [] if empty else made,
         "newer_url": "",
         "older_url": "" if empty else "?before=1",
+    }
+
+
+def recovery_list(empty: str = "", hostile: bool = False) -> dict[str, Any]:
+    """A recovery in every state, or one of its three empty states."""
+    from actions.plans.states import RecoveryState
+
+    rows = cast.incidents(hostile)
+    reason = cast.HOSTILE if hostile else ""
+    made = [
+        cast.recovery(rows[index % len(rows)], status, index, reason)
+        for index, status in enumerate(RecoveryState.values)
+    ]
+    state = {
+        "name": "state",
+        "label": "State",
+        "value": "failed",
+        "clear_url": "?",
+        "options": [("failed", "Failed")],
+    }
+    return {
+        "views": [
+            {"label": "All", "href": "?", "count": None, "current": False},
+            {"label": "Under way", "href": "?state=executing", "count": 2, "current": True},
+        ],
+        "filters": [state],
+        "clear_all_url": "/recoveries/",
+        "recoveries": [] if empty else made,
+        "newer_url": "",
+        "older_url": "" if empty else "?cursor=x",
+        "empty": empty,
+    }
+
+
+def recovery(viewer: bool = False, hostile: bool = False) -> dict[str, Any]:
+    """A recovery in the middle of two steps at once, with a way back."""
+    row = cast.recovery(
+        cast.incidents(hostile)[0], "executing", reason=cast.HOSTILE if hostile else ""
+    )
+    found = cast.steps(row)
+    return {
+        "recovery": row,
+        "progress": found,
+        "undos": found.undos(),
+        "history": [
+            {"state": "executing", "at": cast.past(minutes=2), "reason": row.reason},
+            {"state": "detecting", "at": cast.past(minutes=9), "reason": ""},
+        ],
+        "undoable": True,
+        "may_undo": not viewer,
+        "admins": ["Anna Berg"] if viewer else [],
     }
 
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from functools import partial
 from typing import Any
 
 from django.template import Context, engines
@@ -56,6 +57,31 @@ PAGES: dict[str, Page] = {
     ),
     "actions": ("actions/list.html", "/actions/", contexts.action_list),
     "actions-empty": ("actions/list.html", "/actions/", lambda: contexts.action_list(empty=True)),
+    "recoveries": ("recoveries/list.html", "/recoveries/", contexts.recovery_list),
+    "recoveries-hostile": (
+        "recoveries/list.html",
+        "/recoveries/",
+        lambda: contexts.recovery_list(hostile=True),
+    ),
+    **{
+        f"recoveries-{empty}": (
+            "recoveries/list.html",
+            "/recoveries/",
+            partial(contexts.recovery_list, empty),
+        )
+        for empty in ("none_yet", "none_failed", "no_match")
+    },
+    "recovery": ("recoveries/detail.html", f"/recoveries/{cast.uid(900)}/", contexts.recovery),
+    "recovery-viewer": (
+        "recoveries/detail.html",
+        f"/recoveries/{cast.uid(900)}/",
+        lambda: contexts.recovery(viewer=True),
+    ),
+    "recovery-hostile": (
+        "recoveries/detail.html",
+        f"/recoveries/{cast.uid(900)}/",
+        lambda: contexts.recovery(hostile=True),
+    ),
     "safety": ("safety/page.html", "/safety/", contexts.safety),
     "safety-viewer": ("safety/page.html", "/safety/", lambda: contexts.safety(viewer=True)),
     "ask-stop": ("safety/ask_stop.html", "/safety/stop", contexts.ask_stop),

@@ -174,6 +174,7 @@ def test_it_marks_the_current_page() -> None:
         ("incident", "Incidents"),
         ("approvals", "Approvals"),
         ("actions", "Actions"),
+        ("recoveries", "Recoveries"),
         ("safety", "Safety"),
     ]:
         marked = [attrs for attrs in tree(page).all("a") if attrs.get("aria-current") == "page"]
@@ -189,20 +190,30 @@ def _acts_of(page: str, role: str) -> list[str]:
 
 def test_it_shows_a_viewer_no_dead_button() -> None:
     """A viewer reads everything, finds no act, and is told who may give the role."""
-    for page in ("approvals", "safety-viewer", "switch-viewer", "incident-viewer"):
+    for page in (
+        "approvals",
+        "safety-viewer",
+        "switch-viewer",
+        "incident-viewer",
+        "recovery-viewer",
+    ):
         assert [
             act
             for act in _acts_of(page, "viewer")
-            if re.search(r"approve|reject|stop\b|breaker|skipped|extend|resume|resolve|assign", act)
+            if re.search(
+                r"approve|reject|stop\b|breaker|skipped|extend|resume|resolve|assign|undo", act
+            )
         ] == [], page
     assert "Anna Berg can give you the responder role" in render("approvals", role="viewer")
     assert "Anna Berg can give you the responder role" in render("incident-viewer")
     assert "Anna Berg can give you the responder role" in render("safety-viewer")
+    assert "Anna Berg can give you the responder role" in render("recovery-viewer")
 
 
 ROWS = {
     "incidents/_row.html": lambda: {"incident": cast.incidents()[0]},
     "actions/_row.html": lambda: {"action": cast.action(cast.incidents()[0], "verifying")},
+    "recoveries/_row.html": lambda: {"recovery": cast.recovery(cast.incidents()[0], "verifying")},
     "actions/_approval_card.html": lambda: {
         "action": cast.action(cast.incidents()[2], "waiting"),
         "threshold": 0.8,

@@ -25,6 +25,11 @@ ACTIONS = [
     path("approvals", nothing, name="approvals"),
     *_acts("approve", "reject", "run", "cancel", "undo"),
 ]
+RECOVERIES = [
+    path("", nothing, name="list"),
+    path("<uuid:pk>/", nothing, name="detail"),
+    *_acts("undo"),
+]
 RULES = [path("", nothing, name="page"), path("replays", nothing, name="replay")]
 SAFETY = [
     path("", nothing, name="page"),
@@ -46,6 +51,7 @@ urlpatterns = [
     path("logout", nothing, name="logout"),
     path("incidents/", include((INCIDENTS, "incidents"))),
     path("actions/", include((ACTIONS, "actions"))),
+    path("recoveries/", include((RECOVERIES, "recoveries"))),
     path("safety/", include((SAFETY, "safety"))),
     path("rules/", include((RULES, "rules"))),
     path("tenants/", include(([path("switch", nothing, name="switch")], "tenants"))),

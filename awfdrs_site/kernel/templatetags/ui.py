@@ -59,6 +59,36 @@ def action_badge(action: Any) -> SafeString:
 
 
 @register.simple_tag
+def run_badge(state: str) -> SafeString:
+    """A recovery's state as glyph and word."""
+    return badge(tones.run(state), spin=state in ("executing", "verifying"))
+
+
+@register.simple_tag
+def run_look(state: str) -> Look:
+    """(icon, tone, word) of a recovery's state."""
+    return tones.run(state)
+
+
+@register.simple_tag
+def step_badge(state: str) -> SafeString:
+    """The state of a plan's step as glyph and word."""
+    return badge(tones.step(state), spin=state in tones.RUNNING)
+
+
+@register.simple_tag
+def step_look(state: str) -> Look:
+    """(icon, tone, word) of the state of a plan's step."""
+    return tones.step(state)
+
+
+@register.simple_tag
+def step_icon(state: str) -> SafeString:
+    """The glyph of a step's state, turning while it runs."""
+    return icon(tones.step(state).icon, 14, "spin" if state in tones.RUNNING else "")
+
+
+@register.simple_tag
 def life_badge(incident: Any) -> SafeString:
     """The person's side of an incident's state, plain, for a table."""
     return badge(tones.life(incident.state, bool(incident.acknowledged_at)), plain=True)

@@ -56,6 +56,29 @@ DONE: dict[str, Look] = {
     "escalate": Look("st-escalated", "orange", "Handed over"),
     "none": Look("st-ignored", "slate", "Nothing to do"),
 }
+# A step of a plan: the state of its latest attempt, or one it has without.
+STEP: dict[str, Look] = ACTION | {
+    "succeeded": Look("st-resolved", "green", "Done"),
+    "pending": Look("st-open", "slate", "Not started"),
+    "skipped": Look("st-ignored", "slate", "Not run"),
+    "standby": Look("pause", "slate", "Stands by"),
+    "rolled_back": Look("st-undone", "orange", "Rolled back"),
+}
+# The state of a whole recovery.
+RUN: dict[str, Look] = {
+    "detecting": Look("incident", "slate", "Detecting"),
+    "analyzing": Look("spark", "violet", "Analysing"),
+    "planning": Look("spark", "violet", "Planning"),
+    "awaiting_approval": STATE["waiting"],
+    "cooldown": Look("cooldown", "slate", "Cooling down"),
+    "executing": Look("st-recovering", "violet", "Executing"),
+    "verifying": Look("st-recovering", "violet", "Verifying"),
+    "rolling_back": Look("undo", "orange", "Rolling back"),
+    "completed": Look("st-resolved", "green", "Completed"),
+    "failed": Look("cross", "red", "Failed"),
+    "rolled_back": Look("st-undone", "orange", "Rolled back"),
+    "needs_human": Look("user", "yellow", "Needs a person"),
+}
 RUNNING = frozenset({"claimed", "sending", "verifying"})
 
 BREAKER: dict[str, Look] = {
@@ -139,6 +162,16 @@ def action(status: str, kind: str = "retry") -> Look:
     if status == "succeeded" and kind in DONE:
         return DONE[kind]
     return ACTION.get(status, UNKNOWN)
+
+
+def step(value: str) -> Look:
+    """The look of a step's state."""
+    return STEP.get(value, UNKNOWN)
+
+
+def run(value: str) -> Look:
+    """The look of a recovery's state."""
+    return RUN.get(value, UNKNOWN)
 
 
 def breaker(value: str) -> Look:
