@@ -1,11 +1,14 @@
-"""Admin page: actions, to look at; they are decided on in the dashboard."""
+"""Admin pages: actions, to look at (they are decided on in the dashboard); connectors."""
 
 from __future__ import annotations
 
 from django.contrib import admin
 
+from actions.connectors.admin import ConnectorAdmin, DeliveryAdmin
 from actions.models import Action
 from tenants.backoffice import ReadOnlyAdmin, TenantFilter
+
+__all__ = ["ActionAdmin", "ConnectorAdmin", "DeliveryAdmin"]
 
 
 @admin.register(Action)

@@ -3,6 +3,7 @@
 from django.urls import path
 
 from actions import api, limits_api, recovery_api, stopping_api, whatif_api
+from actions.connectors import api as connectors_api
 
 urlpatterns = [
     path("actions", api.ActionList.as_view()),
@@ -18,6 +19,9 @@ urlpatterns = [
     path("plans", recovery_api.PlanList.as_view()),
     path("plans/<str:name>", recovery_api.PlanDetail.as_view()),
     path("plans/<str:name>/retire", recovery_api.Retire.as_view()),
+    path("connectors", connectors_api.ConnectorList.as_view()),
+    path("connectors/<uuid:pk>/test", connectors_api.ConnectorTest.as_view()),
+    path("connectors/<uuid:pk>/deliveries", connectors_api.ConnectorDeliveries.as_view()),
     path("approvals", api.ApprovalList.as_view()),
     path("incidents/<uuid:pk>/actions", api.IncidentActions.as_view()),
     path("incidents/<uuid:pk>/escalate", api.Escalate.as_view()),

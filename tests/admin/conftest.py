@@ -13,7 +13,7 @@ from django.db import transaction
 from django.test import Client
 from django.utils import timezone
 
-from actions.models import Action
+from actions.models import Action, Connector, Delivery
 from ai.models import Decision
 from awfdrs_site.kernel.actor import MACHINE
 from incidents.models import Incident
@@ -23,6 +23,7 @@ from safety.services import engage_switch, ensure_default_rules
 from tenants.models import ApiKey, Membership, Tenant, Workflow
 from tenants.services import issue_key, set_member
 from tests.builders import a_tenant, a_workflow, an_event
+from tests.connectors.conftest import a_connector
 
 
 @dataclass
@@ -38,6 +39,7 @@ class World:
     incident: Incident
     decision: Decision
     action: Action
+    connector: Connector
     admin: User
     membership: Membership
 
@@ -87,6 +89,11 @@ def a_world(name: str) -> World:
         created_at=now,
         due_at=now,
     )
+    connector = a_connector(tenant, settings={"base_url": "http://127.0.0.1:9"})
+    Delivery.objects.create(
+        tenant=tenant, connector=connector, action=action, at=now, method="POST", host="127.0.0.1",
+        certainty="accepted",
+    )  # fmt: skip
     return World(
         tenant=tenant,
         workflow=workflow,
@@ -97,6 +104,7 @@ def a_world(name: str) -> World:
         incident=incident,
         decision=decision,
         action=action,
+        connector=connector,
         admin=user,
         membership=membership,
     )

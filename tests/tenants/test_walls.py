@@ -28,6 +28,7 @@ from tenants.models import Scope
 from tenants.permissions import Scoped, scope_for
 from tests.api.conftest import an_action, an_incident
 from tests.cast import QUICK_HASHER, Cast, make_cast
+from tests.connectors.conftest import a_connector
 from tests.recoveries import a_plan, a_recovery
 from tests.tenants.url_table import METHODS, Url, every_url
 
@@ -93,6 +94,7 @@ def _things_of_meridian(cast: Cast) -> dict[str, Any]:
     posted = cast.api().post("/api/v1/events", cast.document(), content_type="application/json")
     return {
         "actions": action.pk,
+        "connectors": a_connector(cast.meridian).pk,
         "decisions": action.decision_id,
         "events": posted.json()["event_id"],
         "incidents": action.incident_id,
