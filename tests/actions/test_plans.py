@@ -17,7 +17,7 @@ from actions.models import Action, Recovery, RecoveryPlan
 from actions.plans import services as recoveries
 from actions.plans import stage
 from actions.plans.document import read_plan
-from actions.retry_call import Endpoint, request_retry
+from actions.retry_call import Endpoint, ask_status, request_retry
 from awfdrs_site.kernel import work
 from awfdrs_site.kernel.actor import Actor
 from incidents.models import Incident
@@ -49,6 +49,9 @@ class Touch(Kind):
         endpoint = Endpoint(self.url, SECRET, ("127.0.0.1",))
         body = {"what": parameters.what}
         return partial(request_retry, endpoint, order.key, body, order.now)
+
+    def ask(self, order: Order, parameters: TouchParameters) -> Outcome | Send:
+        return partial(ask_status, Endpoint(self.url, SECRET, ("127.0.0.1",)), order.key, order.now)
 
 
 class Works(Touch):
@@ -176,6 +179,20 @@ def test_it_undoes_in_reverse_and_calls_a_person(begin: Begin, target: Target) -
     assert recovery.status == "rolled_back"
     assert Action.objects.filter(kind="escalate").count() == 1
     assert Incident.objects.get().outcomes.get().result == "failed"
+
+
+def test_a_step_whose_answer_was_lost_is_asked_after_and_done(begin: Begin, target: Target) -> None:
+    """The target says that it came, so the plan goes on; nothing is sent again [P5 P9].
+
+    Seen red without the step from `unknown` to `succeeded`: the stage failed at each look.
+    """
+    target.answers = ["drop", 202]
+    recovery = begin(A + B)
+    drive(recovery)
+    assert recovery.actions.get().status == "unknown"
+    recovery.actions.update(due_at=timezone.now())
+    recovery = drive(recovery)
+    assert (recovery.status, touched(target)) == ("completed", ["a", "b"])
 
 
 def test_it_asks_the_probe_three_times_then_turns_back(
