@@ -10,7 +10,7 @@ ON_OWN_SERVERS := DATABASE_URL= REDIS_URL=
 export CUSTOM_COMPILE_COMMAND = make lock
 
 .DEFAULT_GOAL := help
-.PHONY: help run venv test test-services e2e check drill bench screenshots lock
+.PHONY: help run venv test test-services e2e check drill faults bench screenshots lock
 
 help: ## this list
 	@sed -n 's/^\([a-z0-9-]*\):.*## /\1\t/p' $(MAKEFILE_LIST) | expand -t 16
@@ -53,6 +53,11 @@ check: $(VENV)/.dev ## format, lint, types, imports, templates, deployment setti
 
 drill: $(VENV)/.dev ## a failure from first event to recovery, against the real thing
 	$(BIN)/python manage.py drill $(ARGS)
+
+SEED ?= 1
+SCALE ?= small
+faults: $(VENV)/.dev ## processes killed and stopped while they send (SEED=n, SCALE=small|full)
+	$(BIN)/python -m bench.faults --seed $(SEED) --scale $(SCALE) $(ARGS)
 
 bench: $(VENV)/.dev ## the measurements of docs/performance
 	$(BIN)/python -m bench $(ARGS)

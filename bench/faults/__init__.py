@@ -1,0 +1,1 @@
+"""`make faults`: processes killed and stopped in the middle of sending; see docs/performance.md."""

@@ -1,0 +1,107 @@
+"""P5 and P6: retries sent by workers that are killed, or stopped past their lease, midway."""
+
+from __future__ import annotations
+
+from collections import Counter
+from random import Random
+
+from django.utils import timezone
+
+from actions import planning
+from actions.models import Action, ActionKind
+from actions.states import ActionStatus
+from bench.faults.crew import Crew, a_crew
+from bench.faults.scene import Scene
+from bench.faults.target import Target
+from bench.faults.verdict import Verdict
+from bench.faults.worker import ANSWERED, CALLING, CLAIMED, MARKED, RECORDED, How, place
+from incidents.models import Incident
+
+KILLED_AT = (MARKED, ANSWERED, RECORDED)
+STOPPED_AT = (CLAIMED, MARKED, CALLING, ANSWERED)
+
+
+def no_action_is_sent_twice(random: Random, actions: int, kills: int, target: Target) -> Verdict:
+    """P5. Of five orders one is of an engine that does not say whether it got a key."""
+    return _send(
+        Verdict("P5 no action sent twice", actions, f"{kills} x kill -9"),
+        random,
+        "kill",
+        KILLED_AT,
+        kills,
+        target,
+    )
+
+
+def a_lost_lease_sends_and_writes_nothing(
+    random: Random, actions: int, stops: int, target: Target
+) -> Verdict:
+    """P6. Each stopped worker is continued once another has taken its action over."""
+    return _send(
+        Verdict("P6 lost lease: no send, no write", actions, f"{stops} x SIGSTOP"),
+        random,
+        "stop",
+        STOPPED_AT,
+        stops,
+        target,
+    )
+
+
+def _send(
+    verdict: Verdict,
+    random: Random,
+    how: How,
+    points: tuple[str, ...],
+    count: int,
+    target: Target,
+) -> Verdict:
+    scene = Scene.make(how, target)
+    mute = verdict.runs // 5
+    incidents = scene.fail(scene.talks, verdict.runs - mute) + scene.fail(scene.mute, mute)
+    chosen = random.sample(incidents, count)
+    faults: dict[str, How] = {
+        place(incident.pk, "", "", points[number % len(points)]): how
+        for number, incident in enumerate(chosen)
+    }
+    for incident in incidents:
+        planning.plan([scene.decide(incident).pk], timezone.now())
+    with a_crew(faults, target) as crew:
+        ended = scene.play(crew, settled=lambda: True)
+    return _judge(verdict, scene, crew, incidents, ended=ended, falls=crew.seen[how], count=count)
+
+
+def _judge(
+    verdict: Verdict,
+    scene: Scene,
+    crew: Crew,
+    incidents: list[Incident],
+    *,
+    ended: bool,
+    falls: int,
+    count: int,
+) -> Verdict:
+    calls = [call for call in scene.target.calls if call.body["tenant_id"] == str(scene.tenant.pk)]
+    came = Counter(call.body["incident_id"] for call in calls)
+    keys = Counter(call.key for call in calls)
+    verdict.duplicates = sum(n - 1 for n in came.values()) + sum(n - 1 for n in keys.values())
+    verdict.unknown = scene.unknown()
+    verdict.loss = sum(not _is_right(incident, came, keys) for incident in incidents)
+    if not ended:
+        verdict.others.append("nothing moved any more, and not all was settled")
+    if falls != count:
+        verdict.others.append(f"only {falls} of {count} workers fell")
+    for words, number in (
+        ("calls under a lost lease", crew.stale_sends()),
+        ("writes under a lost lease", crew.seen["stale write"]),
+    ):
+        if number:
+            verdict.others.append(f"{number} {words}")
+    return verdict
+
+
+def _is_right(incident: Incident, came: Counter[str], keys: Counter[str]) -> bool:
+    """Whether the last attempt says what the target knows: it came, or a person has it."""
+    last = Action.objects.filter(incident=incident, kind=ActionKind.RETRY).latest("created_at")
+    if last.status == ActionStatus.SUCCEEDED:
+        return keys[str(last.pk)] == 1
+    return last.status == ActionStatus.CANCELLED and came[str(incident.pk)] == 0
