@@ -5,11 +5,13 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from datetime import datetime, timedelta
 from typing import Any
+from urllib.parse import urlencode
 from uuid import UUID
 
 from django.db.models import Count, DurationField, ExpressionWrapper, F, Max, Q, QuerySet
 from django.http import HttpRequest
 
+from actions.catalog import kinds
 from actions.history import runs_of
 from actions.models import Action, ActionKind
 from actions.selectors import actions_for, approvals_for
@@ -140,30 +142,38 @@ def today(tenant: Tenant, now: datetime) -> dict[str, Any]:
 
 
 def actions_page(request: HttpRequest, tenant: Tenant) -> dict[str, Any]:
-    """Everything `actions/list.html` asks for; an unknown view shows all."""
-    chosen = request.GET.get("view", "")
+    """Everything `actions/list.html` asks for; an unknown view or kind shows all."""
+    chosen, kind = request.GET.get("view", ""), request.GET.get("kind", "")
     chosen = chosen if chosen in VIEWS else ""
+    kind = kind if kind in kinds() else ""
     rows = actions_for(tenant)
+    if kind:
+        rows = rows.filter(kind=kind)
     if chosen:
         rows = rows.filter(status__in=VIEWS[chosen][1])
     page = page_of(rows, request, ("-id",))
     return {
-        "views": _views(tenant, chosen),
+        "views": _views(tenant, chosen, kind),
+        "view": chosen,
+        "kind": kind,
+        "kinds": sorted((one.label, name) for name, one in kinds().items()),
         "actions": page.rows,
         "newer_url": page.newer_url,
         "older_url": page.older_url,
     }
 
 
-def _views(tenant: Tenant, chosen: str) -> list[dict[str, Any]]:
+def _views(tenant: Tenant, chosen: str, kind: str) -> list[dict[str, Any]]:
     """The tabs; only what is not over yet is counted, for the rest only grows."""
+    narrowed = {"kind": kind} if kind else {}
     unsettled = Action.objects.filter(tenant=tenant, status__in=[*ACTIVE, ActionStatus.BLOCKED])
+    unsettled = unsettled.filter(**narrowed)
     counts = dict(unsettled.values("status").annotate(n=Count("pk")).values_list("status", "n"))
     counted = ("in_flight", "planned", "waiting", "blocked")
     return [
         {
             "label": label,
-            "href": f"?view={name}" if name else "?",
+            "href": "?" + urlencode(({"view": name} if name else {}) | narrowed),
             "count": sum(counts.get(s, 0) for s in statuses) if name in counted else None,
             "current": name == chosen,
         }

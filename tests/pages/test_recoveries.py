@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from datetime import timedelta
 
 import pytest
@@ -9,6 +10,7 @@ from django.test import Client
 from django.utils import timezone
 from pytest_django.fixtures import DjangoAssertNumQueries
 
+from actions.catalog import kinds
 from actions.models import Recovery
 from tests.cast import Cast
 from tests.pages.looks import links_of, post_forms, text_of, told
@@ -105,6 +107,23 @@ def test_it_shows_every_step_and_the_way_back(alice: Client, cast: Cast) -> None
     ):
         assert words in text, (words, text)
     assert text.index("Undo: Left") < text.index("Undo: Drain")
+
+
+def test_actions_narrow_to_a_kind(alice: Client, cast: Cast) -> None:
+    """Any kind of the catalog; the tabs keep it, and an unknown one shows all."""
+    recovery = a_recovery(an_incident_row(cast.capture), "executing")
+    told_people = an_attempt(recovery, "drain", kind="escalate")
+    an_attempt(recovery, "left", "planned", kind="retry")
+
+    def rows(query: str) -> list[str]:
+        return re.findall(r'id="action-([0-9a-f-]{36})"', alice.get(query).content.decode())
+
+    assert rows("/actions/?kind=escalate") == [str(told_people.pk)]
+    assert rows("/actions/?kind=escalate&view=planned") == []
+    assert len(rows("/actions/?kind=unheard-of")) == len(rows("/actions/")) == 2
+    answer = alice.get("/actions/?kind=escalate")
+    assert "?view=planned&kind=escalate" in links_of(answer)
+    assert all(kind.label in text_of(answer) for kind in kinds().values())
 
 
 def test_it_is_taken_back_with_a_reason(alice: Client, cast: Cast) -> None:

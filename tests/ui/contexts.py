@@ -259,6 +259,9 @@ def action_list(empty: bool = False) -> dict[str, Any]:
     ]
     return {
         "views": views,
+        "view": "",
+        "kind": "retry",
+        "kinds": [("Notify", "notify"), ("Retry", "retry")],
         "actions": [] if empty else made,
         "newer_url": "",
         "older_url": "" if empty else "?before=1",
