@@ -14,6 +14,7 @@ from django.contrib.auth.models import User
 from django.db import transaction
 from django.db.models import Model
 
+from actions.plans.templates import ensure_default_plans
 from awfdrs_site import demo_story
 from awfdrs_site.kernel import audit
 from awfdrs_site.kernel.actor import MACHINE, Actor
@@ -81,6 +82,7 @@ def workflow_id(name: str) -> UUID:
 def seed(now: datetime) -> None:
     """Write whatever of the demo is not there yet. Idempotent; all of it or nothing."""
     ensure_default_rules()
+    ensure_default_plans(now)
     for pk, (name, is_active) in TENANTS.items():
         _once(Tenant, {"pk": pk}, now, name=name, is_active=is_active)
     for name, description in WORKFLOWS.items():

@@ -54,6 +54,7 @@ class Command(BaseCommand):
         call_command("migrate", interactive=False, verbosity=0)
         # Without rules no event type means anything, and nothing would be detected.
         call_command("rules", "import", "--if-none", stdout=io.StringIO())
+        call_command("plans", "import", stdout=io.StringIO())
         announcement = [f"AWFDRS ready: http://{_printed(host)}:{address[1]}"]
         when_ready = {}
         if demo:
