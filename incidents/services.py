@@ -70,6 +70,7 @@ def _open_again(incident: Incident, **step_fields: Any) -> None:
         reopen_count=incident.reopen_count + 1,
         opened_at=step_fields["now"],
         escalated_at=None,
+        acknowledged_at=None,
         **step_fields,
     )
     work.enqueue("analyse", incident.tenant_id, [incident.pk], step_fields["now"])
