@@ -5,10 +5,18 @@ from __future__ import annotations
 from django.contrib import admin
 
 from actions.connectors.admin import ConnectorAdmin, DeliveryAdmin
+from actions.escalation.admin import ChannelAdmin, EscalationPolicyAdmin, PageAdmin
 from actions.models import Action
 from tenants.backoffice import ReadOnlyAdmin, TenantFilter
 
-__all__ = ["ActionAdmin", "ConnectorAdmin", "DeliveryAdmin"]
+__all__ = [
+    "ActionAdmin",
+    "ChannelAdmin",
+    "ConnectorAdmin",
+    "DeliveryAdmin",
+    "EscalationPolicyAdmin",
+    "PageAdmin",
+]
 
 
 @admin.register(Action)

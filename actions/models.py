@@ -9,6 +9,7 @@ from django.db import models
 from django.db.models import Q
 
 from actions.connectors.models import Connector, Delivery
+from actions.escalation.models import Channel, EscalationPolicy, Page
 from actions.plans.models import Recovery, RecoveryPlan
 from actions.states import ACTIVE, STANDING, ActionStatus
 from actions.whatif_models import RunStatus, WhatIfRun
@@ -21,8 +22,11 @@ from tenants.models import Tenant
 __all__ = [
     "Action",
     "ActionKind",
+    "Channel",
     "Connector",
     "Delivery",
+    "EscalationPolicy",
+    "Page",
     "Recovery",
     "RecoveryPlan",
     "RunStatus",

@@ -4,6 +4,7 @@ from django.urls import path
 
 from actions import api, limits_api, recovery_api, stopping_api, whatif_api
 from actions.connectors import api as connectors_api
+from actions.escalation import api as channels
 
 urlpatterns = [
     path("actions", api.ActionList.as_view()),
@@ -24,7 +25,11 @@ urlpatterns = [
     path("connectors/<uuid:pk>/deliveries", connectors_api.ConnectorDeliveries.as_view()),
     path("approvals", api.ApprovalList.as_view()),
     path("incidents/<uuid:pk>/actions", api.IncidentActions.as_view()),
+    path("channels", channels.ChannelList.as_view()),
+    path("channels/<uuid:pk>/pages", channels.ChannelPages.as_view()),
+    path("channels/<uuid:pk>/test", channels.TestChannel.as_view()),
     path("incidents/<uuid:pk>/escalate", api.Escalate.as_view()),
+    path("incidents/<uuid:pk>/pages", channels.IncidentPages.as_view()),
     path("kill-switches/preview", stopping_api.Preview.as_view()),
     path("kill-switches/<uuid:pk>/held", stopping_api.Held.as_view()),
     path("kill-switches/<uuid:pk>/in-flight", stopping_api.InFlight.as_view()),

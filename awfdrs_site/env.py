@@ -51,6 +51,7 @@ class Env:
     log_level: str
     https: bool
     retry_allowed_hosts: tuple[str, ...]
+    channel_allowed_hosts: tuple[str, ...]
     db_pool_max: int
     seal_keys: tuple[bytes, ...]
 
@@ -203,6 +204,7 @@ def read(environ: Mapping[str, str]) -> tuple[Env, tuple[Mistake, ...]]:
             (),
             "random keys of 32 bytes in base64, the newest first, commas between",
         ),
+        channel_allowed_hosts=r.read("E014", "CHANNEL_ALLOWED_HOSTS", _hosts, (), HOST_LIST),
     )
     return env, (*r.mistakes, *_missing(env, {m.id for m in r.mistakes}))
 

@@ -25,6 +25,7 @@ CSRF_TRUSTED_ORIGINS = list(ENV.csrf_trusted_origins)
 DEMO = ENV.demo
 AI_MODE = ENV.ai_mode
 RETRY_ALLOWED_HOSTS = ENV.retry_allowed_hosts
+CHANNEL_ALLOWED_HOSTS = ENV.channel_allowed_hosts
 SEAL_KEYS = ENV.seal_keys
 
 INSTALLED_APPS = [

@@ -9,6 +9,7 @@ recover   recovery → its plan's next steps, or its end
 verify    incident → succeeded | next attempt | escalated
 release   breaker  → held recoveries, a few a second, once a vendor is back
 expire    action   → an approval nobody gave: escalated
+page      page     → one notice to one channel, at least once
 replay    what-if run → its report
 """
 
@@ -22,6 +23,7 @@ from django.db import close_old_connections
 from django.utils import timezone
 
 from actions import asking, planning, releasing, sending, services, verification, whatif_stage
+from actions.escalation import sending as paging
 from actions.plans.stage import recover
 from ai.services import analyse
 from awfdrs_site.health import worker_beat
@@ -39,6 +41,7 @@ STAGES: dict[str, Callable[[], int]] = {
     "verify": partial(work.run_due, "verify", verification.verify, batch=1),
     "release": partial(work.run_due, "release", releasing.release),
     "expire": partial(work.run_due, "expire", services.expire, batch=1),
+    "page": paging.run_due,
     "replay": whatif_stage.run_due,
 }
 

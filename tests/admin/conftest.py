@@ -13,7 +13,7 @@ from django.db import transaction
 from django.test import Client
 from django.utils import timezone
 
-from actions.models import Action, Connector, Delivery
+from actions.models import Action, Channel, Connector, Delivery, EscalationPolicy, Page
 from ai.models import Decision
 from awfdrs_site.kernel.actor import MACHINE
 from incidents.models import Incident
@@ -40,6 +40,7 @@ class World:
     decision: Decision
     action: Action
     connector: Connector
+    channel: Channel
     admin: User
     membership: Membership
 
@@ -94,6 +95,16 @@ def a_world(name: str) -> World:
         tenant=tenant, connector=connector, action=action, at=now, method="POST", host="127.0.0.1",
         certainty="accepted",
     )  # fmt: skip
+    channel = Channel.objects.create(tenant=tenant, name="Ops", kind="email", sealed=b"sealed")
+    EscalationPolicy.objects.create(tenant=tenant)
+    Page.objects.create(
+        tenant=tenant,
+        incident=incident,
+        escalation=action,
+        channel=channel,
+        due_at=now,
+        created_at=now,
+    )
     return World(
         tenant=tenant,
         workflow=workflow,
@@ -105,6 +116,7 @@ def a_world(name: str) -> World:
         decision=decision,
         action=action,
         connector=connector,
+        channel=channel,
         admin=user,
         membership=membership,
     )

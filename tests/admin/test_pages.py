@@ -21,7 +21,9 @@ MODELS = sorted(
     (model for model in admin.site._registry if model._meta.app_label in OURS),
     key=lambda model: model._meta.label,
 )
-READ_ONLY = {"Delivery", "Event", "Incident", "Decision", "Action", "AuditEntry", "Work"}
+READ_ONLY = {
+    "Delivery", "Event", "Incident", "Decision", "Action", "Page", "AuditEntry", "Work",
+}  # fmt: skip
 
 
 def url(model: type[Model], page: str, *args: object) -> str:

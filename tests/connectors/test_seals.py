@@ -8,7 +8,7 @@ import pytest
 from django.core.management import CommandError, call_command
 from pytest_django import Settings
 
-from actions.models import Connector
+from actions.models import Channel, Connector
 from awfdrs_site.kernel.sealing import SealBrokenError, is_newest
 from tests.builders import a_tenant
 from tests.connectors.conftest import WHSEC, a_connector
@@ -49,11 +49,15 @@ def rotate() -> str:
 def test_rotation_seals_anew_so_that_the_old_key_may_go(settings: Settings) -> None:
     one = a_connector(a_tenant())
     Connector.objects.create(tenant=one.tenant, kind="http", name="without")
+    channel = Channel(tenant=one.tenant, name="Ops", kind="webhook")
+    channel.keep_secret("jsons://example.com/x")
+    channel.save()
     settings.SEAL_KEYS = (NEW, *settings.SEAL_KEYS)
-    assert rotate() == "1 sealed anew."
+    assert rotate() == "2 sealed anew."
     settings.SEAL_KEYS = (NEW,)
     one.refresh_from_db()
-    assert one.secret() == WHSEC
+    channel.refresh_from_db()
+    assert (one.secret(), channel.secret()) == (WHSEC, "jsons://example.com/x")
     assert is_newest(bytes(one.sealed))
     assert rotate() == "0 sealed anew."
 

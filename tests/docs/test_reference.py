@@ -14,6 +14,7 @@ from django.apps import apps
 from django.utils import timezone
 
 from actions.catalog import kinds as all_kinds
+from actions.escalation.states import TRANSITIONS as PAGES
 from actions.states import TRANSITIONS as ACTIONS
 from awfdrs_site import env, stages
 from awfdrs_site.kernel import problem
@@ -67,6 +68,12 @@ def test_the_other_life_cycles_name_every_state() -> None:
     assert [code(row[0])[0] for row in breaker] == list(BREAKERS) == BreakerState.values
     recovery = tables(section(page, "## Incident"))[-1]
     assert [(code(row[0]) or [""])[0] for row in recovery] == Recovery.values
+
+
+def test_the_life_of_a_page_is_that_of_its_table() -> None:
+    [rows] = tables(section(DOCS / "escalation.md", "## A page"))
+    said = {code(state)[0]: set(code(following)) for state, _, following in rows}
+    assert said == {str(state): set(map(str, after)) for state, after in PAGES.items()}
 
 
 def test_every_error_code_is_explained() -> None:
@@ -165,6 +172,7 @@ def test_the_settings_defaults_are_those_of_the_code() -> None:
         "LOG_LEVEL": "log_level",
         "AWFDRS_HTTPS": "https",
         "RETRY_ALLOWED_HOSTS": "retry_allowed_hosts",
+        "CHANNEL_ALLOWED_HOSTS": "channel_allowed_hosts",
         "DB_POOL_MAX": "db_pool_max",
     }.items():
         value = getattr(given, field)

@@ -43,6 +43,7 @@ MISTAKES = [
     ("E011", "RETRY_ALLOWED_HOSTS", ["http://engine", "engine:9000"]),
     ("E012", "DB_POOL_MAX", ["0", "1", "201", "many", "1.5"]),
     ("E013", "AWFDRS_SEAL_KEYS", ["", ",", "short", "A" * 44, "c2hvcnQ=", "not base64 " * 4]),
+    ("E014", "CHANNEL_ALLOWED_HOSTS", ["http://relay", "relay:25"]),
 ]
 
 

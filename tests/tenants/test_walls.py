@@ -18,6 +18,7 @@ from django.test import Client, override_settings
 from django.utils import timezone
 from rest_framework.permissions import AllowAny
 
+from actions.models import Channel
 from awfdrs_site.health import worker_beat
 from awfdrs_site.kernel.actor import MACHINE
 from awfdrs_site.kernel.models import AuditEntry
@@ -91,10 +92,12 @@ def _things_of_meridian(cast: Cast) -> dict[str, Any]:
         actor=MACHINE,
         now=timezone.now(),
     )
+    channel = Channel.objects.create(tenant=cast.meridian, name="Ops", kind="email", sealed=b"x")
     posted = cast.api().post("/api/v1/events", cast.document(), content_type="application/json")
     return {
         "actions": action.pk,
         "connectors": a_connector(cast.meridian).pk,
+        "channels": channel.pk,
         "decisions": action.decision_id,
         "events": posted.json()["event_id"],
         "incidents": action.incident_id,

@@ -11,31 +11,34 @@ from typing import Any
 from django.core.management.base import BaseCommand, CommandError
 from django.db import transaction
 
-from actions.connectors.models import Connector
+from actions.models import Channel, Connector
 from awfdrs_site.kernel.sealing import SealBrokenError, is_newest
+
+SEALED: tuple[type[Connector | Channel], ...] = (Connector, Channel)
 
 
 class Command(BaseCommand):
-    help = "Seal every connector's secret anew by the newest key of AWFDRS_SEAL_KEYS."
+    help = "Seal every secret anew by the newest key of AWFDRS_SEAL_KEYS."
 
     def handle(self, *args: Any, **options: Any) -> None:
         """Exit with an error that names the secrets that do not open; the others are done."""
         done, broken = 0, []
-        for pk in Connector.objects.exclude(sealed=b"").values_list("pk", flat=True):
-            try:
-                done += _seal_anew(pk)
-            except SealBrokenError as error:
-                broken.append(f"{pk}: {error}")
+        for model in SEALED:
+            for pk in model._default_manager.exclude(sealed=b"").values_list("pk", flat=True):
+                try:
+                    done += _seal_anew(model, pk)
+                except SealBrokenError as error:
+                    broken.append(f"{pk}: {error}")
         self.stdout.write(f"{done} sealed anew.")
         if broken:
             raise CommandError("These do not open: " + "; ".join(broken))
 
 
 @transaction.atomic
-def _seal_anew(pk: Any) -> bool:
-    connector = Connector.objects.select_for_update(no_key=True).get(pk=pk)
-    if not connector.sealed or is_newest(bytes(connector.sealed)):
+def _seal_anew(model: type[Connector | Channel], pk: Any) -> bool:
+    row = model._default_manager.select_for_update(no_key=True).get(pk=pk)
+    if not row.sealed or is_newest(bytes(row.sealed)):
         return False
-    connector.keep_secret(connector.secret())
-    connector.save(update_fields=["sealed"])
+    row.keep_secret(row.secret())
+    row.save(update_fields=["sealed"])
     return True
