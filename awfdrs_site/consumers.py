@@ -14,7 +14,7 @@ from incidents.models import Incident
 from tenants.access import tenant_of_session
 
 TOPIC = re.compile(
-    r"(incidents|overview|feed|approvals|actions|recoveries|safety"
+    r"(incidents|overview|feed|approvals|actions|recoveries|safety|channels"
     r"|incident:[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12})"
 )
 MAX_TOPICS = 50

@@ -10,6 +10,8 @@ from django.db.models import Count, Q
 from django.http import HttpRequest
 from django.utils import timezone
 
+from actions.escalation.models import Channel
+from actions.escalation.selectors import failing_channels
 from actions.models import Action
 from actions.pages import IN_FLIGHT
 from actions.states import ActionStatus
@@ -80,6 +82,11 @@ class Shell:
     def held(self) -> int:
         """How many actions they keep from starting."""
         return held_count(self.tenant, self.stops) if self.stops else 0
+
+    @cached_property
+    def failing(self) -> list[Channel]:
+        """The tenant's channels that reach nobody at present."""
+        return failing_channels(self.tenant)
 
 
 def shell_of(request: HttpRequest, identity: Identity) -> Shell:

@@ -11,7 +11,7 @@ from uuid import UUID
 
 from django.contrib.auth.models import User
 
-from actions.models import Action, Recovery
+from actions.models import Action, Channel, Recovery
 from actions.plans.document import read_plan
 from actions.plans.progress import Progress, progress
 from ai.models import Decision
@@ -370,4 +370,16 @@ def shell(role: str = "responder", stops: bool = True) -> SimpleNamespace:
         stops=[stop()] if stops else [],
         held=2 if stops else 0,
         all_stopped=False,
+        failing=[a_failing_channel()] if stops else [],
+    )
+
+
+def a_failing_channel() -> Channel:
+    return Channel(
+        id=uid(700),
+        tenant=MERIDIAN,
+        name="On-call phone",
+        kind="twilio",
+        failures=4,
+        failing_since=past(minutes=4),
     )

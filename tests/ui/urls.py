@@ -43,6 +43,7 @@ SAFETY = [
 ADMIN = [
     path("", nothing, name="index"),
     path("vendors", nothing, name="safety_vendor_changelist"),
+    path("channels", nothing, name="actions_channel_changelist"),
 ]
 
 urlpatterns = [
