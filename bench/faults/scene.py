@@ -21,7 +21,7 @@ from awfdrs_site.kernel.problem import Problem
 from bench.faults.crew import Crew
 from bench.faults.kinds import SECRET
 from bench.faults.target import Target
-from bench.faults.worker import ROUND
+from bench.faults.worker import LEASE, ROUND
 from incidents.detection import detect
 from incidents.models import Incident
 from incidents.states import IncidentStatus
@@ -33,6 +33,7 @@ from tenants.services import create_tenant
 
 PATIENCE_SECONDS = 60
 BATCH = 500
+WORKS_SECONDS = 2 * LEASE.total_seconds()
 PERSON = Actor("person", "on-call")
 # No cap, cooldown or window stands in the way: what is tested is not how often, but how often each.
 NO_LIMITS = {
@@ -140,8 +141,10 @@ class Scene:
     # Beside the workers
 
     def play_engine(self) -> None:
-        """What was retried succeeds, and the workflow says so, as soon as the call came."""
-        new = self.target.calls[self.read :]
+        """What was retried succeeds, and the workflow says so once a lost lease would be over: a
+        success that came sooner would keep a second send from harm."""
+        by_now = time.monotonic() - WORKS_SECONDS
+        new = [call for call in self.target.calls[self.read :] if call.at < by_now]
         self.read += len(new)
         for workflow in (self.talks, self.mute):
             numbers = [
