@@ -83,7 +83,7 @@ def _judge(
     calls = [call for call in scene.target.calls if call.body["tenant_id"] == str(scene.tenant.pk)]
     came = Counter(call.body["incident_id"] for call in calls)
     keys = Counter(call.key for call in calls)
-    verdict.duplicates = sum(n - 1 for n in came.values()) + sum(n - 1 for n in keys.values())
+    verdict.duplicates = sum(n - 1 for n in came.values())
     verdict.unknown = scene.unknown()
     verdict.loss = sum(not _is_right(incident, came, keys) for incident in incidents)
     if not ended:
