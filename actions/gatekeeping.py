@@ -34,6 +34,10 @@ COOLDOWN_RESOURCES = 200
 # First half of an advisory lock's key; the second is the tenant. "CAPS" in ASCII.
 COUNT_LOCK = 0x4341_5053
 HOUR, DAY = timedelta(hours=1), timedelta(days=1)
+# No person asked for the action or approved it, nor the plan that it is a step of.
+AUTOMATED = Q(decided_by_name="") & (
+    Q(step="") | Q(recovery=None) | Q(recovery__approved_by_name="")
+)
 # A second, and what may lie between a mark and its call: so no second of the vendor's holds more.
 RELEASE_WINDOW = timedelta(seconds=1.25)
 
@@ -253,7 +257,7 @@ def _counts(incident: Incident, policy: AutomationPolicy, now: datetime) -> dict
     mine = Q(incident__workflow_id=incident.workflow_id)
     theirs = Q(incident__vendor__iexact=incident.vendor)
     in_hour = sent_since(incident.tenant_id, now - HOUR).aggregate(
-        automated=Count("sent_at", filter=Q(decided_by_name="")),
+        automated=Count("sent_at", filter=AUTOMATED),
         of_workflow=Count("sent_at", filter=mine),
         of_vendor=Count("sent_at", filter=theirs),
     )
@@ -261,7 +265,7 @@ def _counts(incident: Incident, policy: AutomationPolicy, now: datetime) -> dict
     return {
         "actions_last_hour": in_hour["automated"],
         "max_actions_per_hour": policy.max_actions_per_hour,
-        "actions_last_day": in_day.filter(decided_by_name="").count(),
+        "actions_last_day": in_day.filter(AUTOMATED).count(),
         "max_actions_per_day": policy.max_actions_per_day,
         "incident_retries_last_day": in_day.filter(incident=incident).count(),
         "max_incident_retries_per_day": policy.max_incident_retries_per_day,
@@ -286,7 +290,7 @@ def automated_last_hour(tenant_id: UUID, now: datetime) -> int:
 
 def automated_since(tenant_id: UUID, since: datetime) -> QuerySet[Action]:
     """Actions of the tenant sent after `since` that no person asked for or approved."""
-    return sent_since(tenant_id, since).filter(decided_by_name="")
+    return sent_since(tenant_id, since).filter(AUTOMATED)
 
 
 def last_other_recovery(action: Action, policy: AutomationPolicy, now: datetime) -> datetime | None:

@@ -50,13 +50,17 @@ def approve(
     action = _lock_undecided(action, now)
     fields = _decided(user, actor, now, comment) | {"due_at": now + timedelta(seconds=delay)}
     move(action, ActionStatus.PLANNED, actor=actor, now=now, comment=comment, **fields)
-    if action.recovery is not None:
-        # It holds for the whole plan: its later steps ask nobody again.
-        action.recovery.approved_by_name = actor.name
-        action.recovery.save(update_fields=["approved_by_name"])
+    _approve_plan_of(action, actor)
     _note(action, f"approved retry {action.attempt} of {action.max_attempts}", actor, now, comment)
     handoff.ring_on_commit("send")
     return action
+
+
+def _approve_plan_of(action: Action, actor: Actor) -> None:
+    """A person's word holds for the whole plan: its later steps ask nobody again."""
+    if action.recovery is not None:
+        action.recovery.approved_by_name = actor.name
+        action.recovery.save(update_fields=["approved_by_name"])
 
 
 @transaction.atomic
@@ -152,7 +156,10 @@ def run(*, action: Action, actor: Actor, now: datetime) -> Action:
         raise Problem(409, "invalid_transition", f"Only a blocked action is run by hand: {words}.")
     if action.kind == ActionKind.RETRY:
         _refuse_a_second_retry(incident)
-    fields = _decided(None, actor, now, "") if gatekeeping.is_rehearsed(action.receipt) else {}
+    fields: dict[str, Any] = {}
+    if gatekeeping.is_rehearsed(action.receipt):
+        fields = _decided(None, actor, now, "")
+        _approve_plan_of(action, actor)
     move(action, ActionStatus.PLANNED, actor=actor, now=now, due_at=now, **fields)
     _note(action, f"asked to run the {action.kind} after all", actor, now, "")
     handoff.ring_on_commit("send")

@@ -17,7 +17,7 @@ from actions import planning
 from actions.gatekeeping import report_of
 from actions.lifecycle import move, note
 from actions.models import Action, ActionKind
-from actions.plans.states import ENDS
+from actions.plans.states import ENDS, RecoveryState
 from actions.states import ActionStatus
 from ai.models import OutcomeResult
 from ai.services import remember
@@ -78,6 +78,20 @@ def _verify_one(incident: Incident, now: datetime, ended: list[Call]) -> None:
         if action.status in (ActionStatus.SUCCEEDED, ActionStatus.FAILED):
             outcome: Outcome = "success" if action.status == ActionStatus.SUCCEEDED else "failure"
             ended.append(report_of(action, outcome, now))
+    _learn_of_plan(incident, now)
+
+
+def _learn_of_plan(incident: Incident, now: datetime) -> None:
+    """A plan without a probe has worked once all that failed has succeeded after it [S7]."""
+    recoveries = incident.recoveries.filter(created_at__gte=incident.opened_at)
+    last = recoveries.exclude(document={}).order_by("-id").first()
+    plan = last.plan() if last and last.status == RecoveryState.COMPLETED else None
+    if last is None or plan is None or plan.verify is not None:
+        return
+    known = incident.outcomes.filter(at__gte=last.created_at).exists()
+    if not known and not closed_by_person(incident) and not still_failing(incident).exists():
+        seconds = round((now - last.created_at).total_seconds(), 3)
+        remember(incident, OutcomeResult.SUCCEEDED, now, seconds_to_recover=seconds)
 
 
 def _closed_by_hand(incident: Incident) -> bool:

@@ -17,7 +17,7 @@ from django.db.models import (
     QuerySet,
 )
 
-from actions.models import Action, ActionKind
+from actions.models import Action
 from awfdrs_site import charts
 from awfdrs_site.charts import Range
 from awfdrs_site.kernel.sql import DateBin, Percentile
@@ -46,7 +46,7 @@ def alone() -> Q:
     decided = Action.objects.filter(
         incident=OuterRef("pk"),
         created_at__gte=OuterRef("opened_at"),
-        kind=ActionKind.RETRY,
+        acts=True,
         decided_at__isnull=False,
     )
     return Q(escalated_at=None) & ~Q(Exists(by_person)) & ~Q(Exists(decided))

@@ -28,7 +28,7 @@ from actions.states import ACTIVE, ActionStatus
 from actions.undoing import undo_of
 from ai.models import OutcomeResult
 from ai.services import remember
-from awfdrs_site.kernel import correlation
+from awfdrs_site.kernel import correlation, work
 from awfdrs_site.kernel.actor import MACHINE
 from awfdrs_site.kernel.transition import lock
 from incidents.models import Incident
@@ -232,5 +232,8 @@ def _completed(recovery: Recovery, now: datetime, *, over: bool) -> None:
         remember(incident, OutcomeResult.SUCCEEDED, now, seconds_to_recover=seconds)
         if not over:
             resolve_verified(incident, f"{recovery.title} verified: {recovery.reason}", now)
-    elif not over:
+        return
+    if not over:
         set_recovery(incident, IncidentRecovery.VERIFYING)
+    # They may have been seen already: while the last steps ran.
+    work.enqueue("verify", incident.tenant_id, [incident.pk], now)

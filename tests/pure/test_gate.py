@@ -10,7 +10,8 @@ from typing import Any
 import pytest
 from hypothesis import given
 
-from safety.gate import Check, GateFacts, Receipt, SwitchFact, Verdict, covers, judge
+from safety.gate import Check, GateFacts, Receipt, SwitchFact, Verdict, judge
+from safety.gate_checks import covers
 from tests.pure.strategies import gate_facts, many
 
 NOW = datetime(2026, 3, 1, 12, 0, tzinfo=UTC)
@@ -181,6 +182,8 @@ def test_it_takes_the_worst_verdict_and_the_latest_time() -> None:
         ({"confidence": 0.5}, "wait", "A dry run, and it would not have run: wait."),
         ({"attempt": 9}, "block", "A dry run, and it would not have run: block."),
         ({"action_kind": "escalate"}, "run", "This is no dry run."),
+        ({"action_kind": "http_call", "acts": True}, "block", "A dry run: it would have run."),
+        ({"action_kind": "http_probe", "acts": False}, "run", "This is no dry run."),
     ],
 )
 def test_a_dry_run_takes_only_run_away(changes: dict[str, Any], outcome: str, words: str) -> None:
