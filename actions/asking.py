@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from datetime import datetime
 
+import structlog
 from django.db import transaction
 from django.db.models import Q
 from django.utils import timezone
@@ -23,6 +24,8 @@ from actions.states import ActionStatus
 from awfdrs_site.kernel import correlation
 from incidents.models import Incident
 
+log = structlog.get_logger(__name__)
+
 ASKED_AT_ONCE = 20
 
 
@@ -34,7 +37,11 @@ def run_due(now: datetime) -> int:
         if asked is None:
             break
         with correlation.bound(asked.correlation_id, asked.tenant_id):
-            settled += _settle_one(asked, now)
+            try:
+                settled += _settle_one(asked, now)
+            except Exception:
+                # It is asked about again after its lease; what is due beside it does not wait.
+                log.exception("question_failed", action_id=str(asked.pk))
     return settled
 
 

@@ -52,7 +52,11 @@ def run_due() -> int:
     take_back_lost(timezone.now())
     done = 0
     while (action := claim(timezone.now())) is not None:
-        deliver(action)
+        try:
+            deliver(action)
+        except Exception:
+            # Its lease will say what it became; what is due beside it does not wait for that.
+            log.exception("delivery_failed", action_id=str(action.pk))
         done += 1
     return done
 
