@@ -11,13 +11,14 @@ from drf_spectacular.utils import extend_schema
 from rest_framework.request import Request
 from rest_framework.response import Response
 
-from actions import reversing, services
+from actions import deciding, reversing, services
 from actions.models import Action, ActionKind
 from actions.selectors import actions_for, approvals_for, get_action_for
 from actions.serializers import (
     ActionSerializer,
     ApproveBody,
     CancelBody,
+    PreviewedSerializer,
     RejectBody,
     RequestActionBody,
 )
@@ -60,7 +61,7 @@ class ApprovalList(TenantList):
     """Actions that wait for a person and have not expired, the next to expire first."""
 
     scopes = {"GET": "read"}
-    serializer_class = ActionSerializer
+    serializer_class = PreviewedSerializer
     queryset = Action.objects.none()
 
     def get_order(self, request: Request) -> tuple[str, str]:
@@ -73,11 +74,11 @@ class ApprovalList(TenantList):
 
 class ActionDetail(TenantView):
     scopes = {"GET": "read"}
-    serializer_class = ActionSerializer
+    serializer_class = PreviewedSerializer
 
     @extend_schema(tags=TAGS, operation_id="actions_retrieve")
     def get(self, request: Request, pk: UUID) -> Response:
-        return Response(ActionSerializer(get_action_for(self.tenant, pk)).data)
+        return Response(PreviewedSerializer(get_action_for(self.tenant, pk)).data)
 
 
 class IncidentActions(TenantList):
@@ -136,9 +137,20 @@ class Approve(_Command):
         return self.command(request, pk)
 
     def run(self, action: Action, identity: Identity, body: dict[str, Any]) -> None:
-        services.approve(
+        deciding.approve(
             action=action, user=identity.user, actor=identity.actor, now=timezone.now(), **body
         )
+
+
+class TakeBack(_Command):
+    """Undo an approval that has started nothing yet: 5 s, or as long as its delay."""
+
+    @extend_schema(tags=TAGS, operation_id="actions_take_back", request=NothingBody)
+    def post(self, request: Request, pk: UUID) -> Response:
+        return self.command(request, pk)
+
+    def run(self, action: Action, identity: Identity, body: dict[str, Any]) -> None:
+        deciding.take_back(action=action, actor=identity.actor, now=timezone.now())
 
 
 class Reject(_Command):
@@ -151,7 +163,7 @@ class Reject(_Command):
         return self.command(request, pk)
 
     def run(self, action: Action, identity: Identity, body: dict[str, Any]) -> None:
-        services.reject(
+        deciding.reject(
             action=action,
             user=identity.user,
             actor=identity.actor,

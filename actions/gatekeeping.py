@@ -172,6 +172,11 @@ def approved_plan(action: Action) -> str:
 
 
 def _needs_person(action: Action) -> str:
+    """Why no confidence is enough; "" if it may be. An approval that binds to something and holds
+    no more was of something else."""
+    bound = action.recovery if action.recovery and action.step else action
+    if bound.approved_hash and not (action.decided_by_name or approved_plan(action)):
+        return "What it would call has changed since it was approved."
     plan = action.recovery.plan() if action.recovery and action.step else None
     if plan is None:
         return ""

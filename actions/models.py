@@ -101,6 +101,10 @@ class Action(models.Model):
     )
     decided_by_name = models.CharField(max_length=150, blank=True)
     decision_comment = models.TextField(blank=True)
+    # Who has approved so far: [{by, user_id, at, calls_hash}]; see `approval`.
+    approvals = models.JSONField(default=list)
+    # What the approval binds to (`previewing.Shown.calls_hash`); kept when it has lapsed.
+    approved_hash = models.CharField(max_length=64, blank=True)
     sent_at = models.DateTimeField(null=True)
     verify_until = models.DateTimeField(null=True)
     finished_at = models.DateTimeField(null=True)

@@ -14,6 +14,7 @@ from django.http import HttpRequest
 from actions.catalog import kinds
 from actions.history import runs_of
 from actions.models import Action, ActionKind
+from actions.previewing import preview_of
 from actions.selectors import actions_for, approvals_for
 from actions.states import ACTIVE, ActionStatus
 from awfdrs_site.kernel.pages import page_of
@@ -51,6 +52,7 @@ def approvals_page(identity: Identity, sort: str, now: datetime) -> dict[str, An
     tenant = identity.tenant
     may_act = "act" in identity.scopes
     return {
+        "starting": starting(tenant, now),
         "cards": cards(tenant, sort, now),
         "sort": sort if sort == "severity" else "expiring",
         "today": today(tenant, now),
@@ -73,8 +75,20 @@ def cards(tenant: Tenant, sort: str, now: datetime) -> list[Action]:
         shown: Any = action
         shown.threshold = auto_line(lines, action.incident.workflow_id)
         shown.runs = runs.get(action.incident.signature)
+        shown.needed = policy_in(lines, action.incident.workflow_id).approvals_needed(
+            action.incident.severity
+        )
+        shown.preview = preview_of(action, now)
+        shown.approve_target = {"preview_hash": shown.preview.hash}
         shown.blast = blast_radius(action, failing.get(action.incident_id, 0))
     return rows
+
+
+def starting(tenant: Tenant, now: datetime) -> list[Action]:
+    """What was approved and can still be taken back, the next to start first."""
+    rows = actions_for(tenant).filter(status=ActionStatus.PLANNED, due_at__gt=now)
+    approved = rows.filter(decided_at__isnull=False, expires_at__isnull=False)
+    return list(approved.order_by("due_at", "id")[:JUST_DECIDED])
 
 
 def blast_radius(action: Action, failing: int) -> list[tuple[str, str]]:
@@ -104,8 +118,13 @@ def auto_lines(tenant: Tenant, now: datetime) -> list[AutomationPolicy]:
 
 def auto_line(policies: Sequence[AutomationPolicy], workflow_id: UUID) -> float:
     """The confidence above which the workflow's retries run by themselves."""
+    return policy_in(policies, workflow_id).threshold_for(ActionKind.RETRY)
+
+
+def policy_in(policies: Sequence[AutomationPolicy], workflow_id: UUID) -> AutomationPolicy:
+    """The one that holds for the workflow, of policies in the order of `auto_lines`."""
     fitting = (p for p in policies if p.workflow_id in (None, workflow_id))
-    return next(fitting, AutomationPolicy()).threshold_for(ActionKind.RETRY)
+    return next(fitting, AutomationPolicy())
 
 
 def _decided(tenant: Tenant, now: datetime) -> QuerySet[Action]:

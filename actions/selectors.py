@@ -31,5 +31,6 @@ def get_action_for(tenant: Tenant, pk: UUID | str) -> Action:
 
 def approvals_for(tenant: Tenant, now: datetime) -> QuerySet[Action]:
     """What waits for a person and can still be decided, expiring first."""
-    waiting = actions_for(tenant).filter(status=ActionStatus.WAITING, expires_at__gt=now)
+    rows = actions_for(tenant).select_related("recovery__template")
+    waiting = rows.filter(status=ActionStatus.WAITING, expires_at__gt=now)
     return waiting.order_by("expires_at", "id")

@@ -25,6 +25,7 @@ from actions.connectors.services import keep_deliveries
 from actions.lifecycle import lock_action, move, note
 from actions.models import Action, ActionKind, StepRole
 from actions.outbound import DEADLINE_SECONDS
+from actions.previewing import has_lapsed
 from actions.states import TRANSITIONS, ActionStatus
 from awfdrs_site.kernel import correlation, work
 from awfdrs_site.kernel.actor import MACHINE
@@ -125,6 +126,8 @@ def start(claimed: Action, now: datetime) -> Send | None:
             action, ActionStatus.CANCELLED, actor=MACHINE, now=now, comment=pointless, result=result
         )
         return None
+    if action.decided_at is not None or action.step:
+        _forget_lapsed(action, now)
     before = action.receipt
     receipt = gatekeeping.judge_and_take(action, now)
     status = planning.apply_receipt(action, receipt, now)
@@ -140,6 +143,18 @@ def start(claimed: Action, now: datetime) -> Send | None:
         settle(incident, action, done, now)
         return None
     return done
+
+
+def _forget_lapsed(action: Action, now: datetime) -> None:
+    """An approval of something else than what would be called now is none: the gate asks anew."""
+    if not has_lapsed(action, now):
+        return
+    if action.recovery is not None and action.recovery.approved_by_name:
+        action.recovery.approved_by_name = ""
+        action.recovery.save(update_fields=["approved_by_name"])
+    action.decided_at, action.decided_by = None, None
+    action.decided_by_name = action.decision_comment = ""
+    action.save(update_fields=["decided_at", "decided_by", "decided_by_name", "decision_comment"])
 
 
 def _mark_tried(incident: Incident, action: Action, now: datetime) -> None:

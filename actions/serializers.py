@@ -8,9 +8,13 @@ from django.utils import timezone
 from rest_framework import serializers
 
 from actions.models import Action, ActionKind
+from actions.previewing import Shown, preview_of
 from actions.reversing import is_reversible
+from actions.states import ActionStatus
 from awfdrs_site.kernel.rest import Body, Text
 from incidents.services import COMMENT_LIMIT
+from safety.models import AutomationPolicy
+from safety.selectors import policy_for
 
 
 class ActionSerializer(serializers.ModelSerializer[Action]):
@@ -24,7 +28,7 @@ class ActionSerializer(serializers.ModelSerializer[Action]):
 
     class Meta:
         model = Action
-        fields = (
+        fields: tuple[str, ...] = (
             "id",
             "incident_id",
             "decision_id",
@@ -58,6 +62,45 @@ class ActionSerializer(serializers.ModelSerializer[Action]):
         return is_reversible(action, timezone.now())
 
 
+class PreviewedSerializer(ActionSerializer):
+    """With exactly what would run, while a person is asked; null when nobody is."""
+
+    _shown: Shown | None = None
+    approvals = serializers.SerializerMethodField()
+    approvals_needed = serializers.SerializerMethodField()
+    preview = serializers.SerializerMethodField()
+    preview_hash = serializers.SerializerMethodField()
+
+    class Meta(ActionSerializer.Meta):
+        fields = (
+            *ActionSerializer.Meta.fields,
+            *("approvals", "approvals_needed", "preview", "preview_hash"),
+        )
+        read_only_fields = fields
+
+    def to_representation(self, instance: Action) -> dict[str, Any]:
+        waits = instance.status == ActionStatus.WAITING
+        self._shown = preview_of(instance, timezone.now()) if waits else None
+        return super().to_representation(instance)
+
+    def get_approvals(self, action: Action) -> list[dict[str, str]]:
+        return [{"by": one["by"], "at": one["at"]} for one in action.approvals]
+
+    def get_approvals_needed(self, action: Action) -> int:
+        # Once a workflow, not once a row: a list is written by one serializer.
+        policies: dict[Any, AutomationPolicy] = self.__dict__.setdefault("_policies", {})
+        workflow_id = action.incident.workflow_id
+        if workflow_id not in policies:
+            policies[workflow_id] = policy_for(action.tenant_id, workflow_id)
+        return policies[workflow_id].approvals_needed(action.incident.severity)
+
+    def get_preview(self, action: Action) -> dict[str, Any] | None:
+        return self._shown.to_json() if self._shown else None
+
+    def get_preview_hash(self, action: Action) -> str | None:
+        return self._shown.hash if self._shown else None
+
+
 class _ParametersField(serializers.DictField):
     """A JSON object; which keys it may have is the action's own matter."""
 
@@ -68,7 +111,10 @@ class _ParametersField(serializers.DictField):
 
 
 class ApproveBody(Body):
+    """`preview_hash` binds the approval to what was seen; needed for a step of a plan."""
+
     comment = Text(required=False, allow_blank=True, max_length=COMMENT_LIMIT)
+    preview_hash = Text(required=False, allow_blank=True, max_length=64)
     parameters = _ParametersField(required=False, help_text="Replaces the action's parameters.")
 
 

@@ -10,123 +10,23 @@ from datetime import datetime, timedelta
 from typing import Any
 from uuid import UUID
 
-from django.contrib.auth.models import AbstractBaseUser
 from django.db import transaction
 
-from actions import gatekeeping, planning
+from actions import approval, gatekeeping, planning
+from actions.deciding import approve_plan_of, note
 from actions.lifecycle import lock_action, move
 from actions.models import Action, ActionKind
 from actions.plans.services import begin
+from actions.previewing import preview_of
 from actions.states import ACTIVE, CANCELLABLE, ActionStatus
-from ai.models import OutcomeResult
-from ai.services import remember
 from awfdrs_site.kernel import correlation, handoff
 from awfdrs_site.kernel.actor import MACHINE, Actor
-from awfdrs_site.kernel.problem import FieldError, Problem, echo, invalid
+from awfdrs_site.kernel.problem import FieldError, Problem, invalid
 from awfdrs_site.kernel.transition import IllegalTransition, lock
 from incidents import announce
 from incidents.models import Incident, TimelineKind
 from incidents.states import IncidentStatus
-
-MAX_DELAY_SECONDS = 3600
-
-
-@transaction.atomic
-def approve(
-    *,
-    action: Action,
-    user: AbstractBaseUser | None,
-    actor: Actor,
-    now: datetime,
-    comment: str = "",
-    parameters: Mapping[str, Any] | None = None,
-) -> Action:
-    """Let a waiting action run; it still passes the gate's other checks when it is sent.
-
-    `parameters` may hold `delay_seconds` (0 to 3600). Raises 409 `already_decided` naming who was
-    first, 410 `approval_expired`, 400 `validation_error`.
-    """
-    delay = _delay_of(parameters or {})
-    action = _lock_undecided(action, now)
-    fields = _decided(user, actor, now, comment) | {"due_at": now + timedelta(seconds=delay)}
-    move(action, ActionStatus.PLANNED, actor=actor, now=now, comment=comment, **fields)
-    _approve_plan_of(action, actor)
-    _note(action, f"approved retry {action.attempt} of {action.max_attempts}", actor, now, comment)
-    handoff.ring_on_commit("send")
-    return action
-
-
-def _approve_plan_of(action: Action, actor: Actor) -> None:
-    """A person's word holds for the whole plan: its later steps ask nobody again."""
-    if action.recovery is not None:
-        action.recovery.approved_by_name = actor.name
-        action.recovery.save(update_fields=["approved_by_name"])
-
-
-@transaction.atomic
-def reject(
-    *, action: Action, user: AbstractBaseUser | None, actor: Actor, now: datetime, comment: str = ""
-) -> Action:
-    """Say no to a waiting action; nothing runs. Raises as `approve` does."""
-    action = _lock_undecided(action, now)
-    fields = _decided(user, actor, now, comment)
-    move(action, ActionStatus.REJECTED, actor=actor, now=now, comment=comment, **fields)
-    remember(action.incident, OutcomeResult.REJECTED, now)
-    _note(action, f"rejected retry {action.attempt} of {action.max_attempts}", actor, now, comment)
-    return action
-
-
-def _lock_undecided(action: Action, now: datetime) -> Action:
-    _, action = lock_action(action.pk)
-    if action.decided_at is not None:
-        raise Problem(
-            409,
-            "already_decided",
-            f"{action.decided_by_name} decided first: {action.get_status_display().lower()}.",
-            decided_by=action.decided_by_name,
-            decided_at=action.decided_at,
-            status_now=action.status,
-        )
-    if action.status == ActionStatus.EXPIRED or (
-        action.status == ActionStatus.WAITING and action.has_expired(now)
-    ):
-        raise Problem(410, "approval_expired", "This approval has expired; nothing will run.")
-    if action.status != ActionStatus.WAITING:
-        words = action.get_status_display().lower()
-        raise Problem(409, "invalid_transition", f"It is not waiting for a decision: {words}.")
-    return action
-
-
-def _decided(
-    user: AbstractBaseUser | None, actor: Actor, now: datetime, comment: str
-) -> dict[str, Any]:
-    return {
-        "decided_at": now,
-        "decided_by": user,
-        "decided_by_name": actor.name,
-        "decision_comment": comment,
-    }
-
-
-def _delay_of(parameters: Mapping[str, Any]) -> float:
-    errors = [
-        FieldError(f"parameters.{name}", "unknown_field", "Not a parameter of a retry.")
-        for name in parameters
-        if name != "delay_seconds"
-    ]
-    delay = parameters.get("delay_seconds", 0)
-    number = isinstance(delay, int | float) and not isinstance(delay, bool)
-    if not number or not 0 <= delay <= MAX_DELAY_SECONDS:
-        detail = f"A number of seconds from 0 to {MAX_DELAY_SECONDS}, not {echo(delay)}."
-        errors.append(FieldError("parameters.delay_seconds", "out_of_range", detail))
-    if errors:
-        raise invalid(errors)
-    return float(delay)
-
-
-def _note(action: Action, words: str, actor: Actor, now: datetime, comment: str) -> None:
-    data = {"action": str(action.pk), "comment": comment}
-    announce.note(action.incident, TimelineKind.APPROVAL, words, actor=actor, now=now, data=data)
+from safety.selectors import policy_for
 
 
 @transaction.atomic
@@ -139,7 +39,7 @@ def cancel(*, action: Action, actor: Actor, now: datetime, comment: str = "") ->
     if action.status not in CANCELLABLE:
         raise IllegalTransition("action", action.status, ActionStatus.CANCELLED, frozenset())
     move(action, ActionStatus.CANCELLED, actor=actor, now=now, comment=comment)
-    _note(action, f"called off the {action.kind}", actor, now, comment)
+    note(action, f"called off the {action.kind}", actor, now, comment)
     return action
 
 
@@ -158,10 +58,14 @@ def run(*, action: Action, actor: Actor, now: datetime) -> Action:
         _refuse_a_second_retry(incident)
     fields: dict[str, Any] = {}
     if gatekeeping.is_rehearsed(action.receipt):
-        fields = _decided(None, actor, now, "")
-        _approve_plan_of(action, actor)
+        fields = _own_word(incident, actor, now)
+        if not fields:
+            detail = "Two people must decide on this: ask for a retry, which then waits for both."
+            raise Problem(409, "second_approver_needed", detail)
+        fields["approved_hash"] = preview_of(action, now).calls_hash
+        approve_plan_of(action, actor.name, fields["approved_hash"])
     move(action, ActionStatus.PLANNED, actor=actor, now=now, due_at=now, **fields)
-    _note(action, f"asked to run the {action.kind} after all", actor, now, "")
+    note(action, f"asked to run the {action.kind} after all", actor, now, "")
     handoff.ring_on_commit("send")
     return action
 
@@ -180,7 +84,7 @@ def request_action(
     Raises 409 `action_active` while a retry is under way, 409 `invalid_transition` when the
     incident is over, 400 `validation_error`.
     """
-    delay = _delay_of(parameters or {})
+    delay = approval.delay_of(parameters or {})
     incident = lock(incident)
     if incident.status in (IncidentStatus.RESOLVED, IncidentStatus.IGNORED):
         raise Problem(409, "invalid_transition", f"The incident is {incident.status}.")
@@ -198,9 +102,16 @@ def request_action(
         now=now,
         due_at=now + timedelta(seconds=delay),
         requested_by=actor,
-        decided_at=now,
-        decided_by_name=actor.name,
+        **_own_word(incident, actor, now),
     )
+
+
+def _own_word(incident: Incident, actor: Actor, now: datetime) -> dict[str, Any]:
+    """A person's request is its approval, unless another person must approve."""
+    policy = policy_for(incident.tenant_id, incident.workflow_id)
+    if policy.approvals_needed(incident.severity) > 1 or not policy.requester_may_approve:
+        return {}
+    return {"decided_at": now, "decided_by_name": actor.name}
 
 
 def _refuse_a_second_retry(incident: Incident) -> None:
@@ -233,7 +144,7 @@ def _expire_one(incident: Incident, action: Action, now: datetime) -> None:
     if action.status != ActionStatus.WAITING or not action.has_expired(now):
         return
     move(action, ActionStatus.EXPIRED, actor=MACHINE, now=now)
-    _note(action, "Nobody decided in time; nothing runs", MACHINE, now, "")
+    note(action, "Nobody decided in time; nothing runs", MACHINE, now, "")
     if incident.status not in (IncidentStatus.RESOLVED, IncidentStatus.IGNORED):
         reason = "An approval expired without a decision."
         planning.escalate(incident, reason, decision=action.decision, now=now)

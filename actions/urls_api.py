@@ -10,6 +10,7 @@ urlpatterns = [
     path("actions", api.ActionList.as_view()),
     path("actions/<uuid:pk>", api.ActionDetail.as_view()),
     path("actions/<uuid:pk>/approve", api.Approve.as_view()),
+    path("actions/<uuid:pk>/take-back", api.TakeBack.as_view()),
     path("actions/<uuid:pk>/reject", api.Reject.as_view()),
     path("actions/<uuid:pk>/cancel", api.Cancel.as_view()),
     path("actions/<uuid:pk>/run", api.Run.as_view()),

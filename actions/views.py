@@ -9,12 +9,12 @@ from django.shortcuts import render
 from django.utils import timezone
 from django.views.decorators.http import require_POST, require_safe
 
-from actions import pages, reversing, services
+from actions import deciding, pages, reversing, services
 from actions.incident_page import incident_page
 from actions.models import Action
 from actions.selectors import get_action_for
 from awfdrs_site.kernel.pages import back, posted, told, words_of
-from awfdrs_site.kernel.problem import Problem
+from awfdrs_site.kernel.problem import FieldError, Problem, invalid
 from incidents.selectors import get_incident_for
 from tenants.access import require
 from tenants.middleware import PageRequest
@@ -70,14 +70,35 @@ def _refused(problem: Problem) -> str:
 @require_POST
 def approve(request: PageRequest, pk: UUID) -> HttpResponse:
     action = _mine(request, pk)
-    with told(request, f"Approved: {action.incident.label} is on its way", _refused):
-        services.approve(
+    with told(request, f"Approved: {action.incident.label}", _refused):
+        deciding.approve(
             action=action,
             user=request.user,
             actor=request.identity.actor,
             now=timezone.now(),
             comment=posted(request, "comment"),
+            parameters=_edits(request),
+            preview_hash=posted(request, "preview_hash", 64),
         )
+    return back(request, APPROVALS)
+
+
+def _edits(request: PageRequest) -> dict[str, float | str]:
+    """What the approver changed; what is no number is the service's to refuse."""
+    text = posted(request, "delay_seconds", 20)
+    if not text:
+        return {}
+    try:
+        return {"delay_seconds": float(text)}
+    except ValueError:
+        return {"delay_seconds": text}
+
+
+@require_POST
+def take_back(request: PageRequest, pk: UUID) -> HttpResponse:
+    action = _mine(request, pk)
+    with told(request, f"Taken back: {action.incident.label} waits again"):
+        deciding.take_back(action=action, actor=request.identity.actor, now=timezone.now())
     return back(request, APPROVALS)
 
 
@@ -86,7 +107,9 @@ def reject(request: PageRequest, pk: UUID) -> HttpResponse:
     action = _mine(request, pk)
     with told(request, f"Rejected: nothing runs for {action.incident.label}", _refused):
         reasons = [posted(request, "cause", 100), posted(request, "comment")]
-        services.reject(
+        if not any(reasons):
+            raise invalid([FieldError("comment", "required", "A rejection needs a reason.")])
+        deciding.reject(
             action=action,
             user=request.user,
             actor=request.identity.actor,

@@ -25,6 +25,14 @@ def check_thresholds(value: object) -> None:
             raise ValidationError(f"The line of {kind} is a number from 0.01 to 1.")
 
 
+class SecondApprover(models.TextChoices):
+    """Which approvals need two people."""
+
+    NEVER = "never", "Never"
+    CRITICAL = "critical", "For critical incidents"
+    ALWAYS = "always", "Always"
+
+
 class AutomationPolicy(models.Model):
     """What automation may do by itself. The most specific row wins: workflow, tenant, default.
 
@@ -76,6 +84,15 @@ class AutomationPolicy(models.Model):
     dry_run = models.BooleanField(
         default=False, help_text="Automation decides and sends nothing; a person may run it."
     )
+    second_approver = models.CharField(
+        max_length=10,
+        choices=SecondApprover,
+        default=SecondApprover.CRITICAL,
+        help_text="Which approvals need two people.",
+    )
+    requester_may_approve = models.BooleanField(
+        default=True, help_text="Off: who asks for a recovery cannot approve it."
+    )
     expires_at = models.DateTimeField(
         null=True, blank=True, help_text="From then on this policy does not count any more."
     )
@@ -94,6 +111,13 @@ class AutomationPolicy(models.Model):
 
     def __str__(self) -> str:
         return f"policy of {self.workflow or self.tenant or 'everyone'}"
+
+    def approvals_needed(self, severity: str) -> int:
+        """How many people must approve what waits, of an incident of the severity."""
+        both = self.second_approver == SecondApprover.ALWAYS or (
+            self.second_approver == SecondApprover.CRITICAL and severity == "critical"
+        )
+        return 2 if both else 1
 
     @staticmethod
     def in_force(now: datetime) -> Q:

@@ -16,6 +16,7 @@ from safety.rule_types import (
     CATEGORIES,
     EVENT_KINDS,
     ON_OPEN,
+    SECOND_APPROVER,
     SEVERITIES,
     AutomationRule,
     EventTypeRule,
@@ -229,6 +230,8 @@ def _automation_rule(workflow: str, fields: Fields, base: AutomationRule) -> Aut
         approval_seconds=seconds("approval_seconds", low=10, days=7),
         verify_seconds=seconds("verify_seconds"),
         dry_run=fields.flag("dry_run", base.dry_run),
+        second_approver=fields.choice("second_approver", SECOND_APPROVER, base.second_approver),
+        requester_may_approve=fields.flag("requester_may_approve", base.requester_may_approve),
         # The end is that of one row: a workflow's does not end with the defaults.
         expires_at=fields.instant("expires_at"),
     )

@@ -34,12 +34,14 @@ NOT_THE_VENDORS: frozenset[Category] = frozenset(
 BackoffKind = Literal["exponential", "linear", "fixed", "none"]
 EventKind = Literal["failure", "success", "change", "info"]
 # What becomes of events of a vendor whose breaker is open.
+SecondApprover = Literal["never", "critical", "always"]
 OnOpen = Literal["refuse", "record"]
 
 SEVERITIES: tuple[Severity, ...] = get_args(Severity)
 CATEGORIES: tuple[Category, ...] = get_args(Category)
 BACKOFF_KINDS: tuple[BackoffKind, ...] = get_args(BackoffKind)
 EVENT_KINDS: tuple[EventKind, ...] = get_args(EventKind)
+SECOND_APPROVER: tuple[SecondApprover, ...] = get_args(SecondApprover)
 ON_OPEN: tuple[OnOpen, ...] = get_args(OnOpen)
 
 MAX_SEARCHED_CHARS = 4096
@@ -136,6 +138,8 @@ class AutomationRule:
     approval_seconds: int = 900
     verify_seconds: int = 60
     dry_run: bool = False
+    second_approver: SecondApprover = "critical"
+    requester_may_approve: bool = True
     expires_at: datetime | None = None
 
     def threshold_for(self, action_kind: str) -> float:

@@ -45,14 +45,10 @@ class Retry(Kind):
         ]
 
     def preview(self, order: Order, parameters: Any) -> Preview:
-        incident = order.action.incident
-        count = still_failing(incident).count()
-        what = (
-            f"{count} thing{'' if count == 1 else 's'} that still fail{'s' if count == 1 else ''}"
-        )
+        workflow = order.action.incident.workflow
         return Preview(
-            says=f"Asks the engine of {incident.workflow.name} to run again the {what}.",
-            calls=(f"POST {incident.workflow.retry_url}",),
+            says=f"Asks the engine of {workflow.name} to run again what still fails.",
+            calls=(f"POST {workflow.retry_url}",),
             undo="Nothing to undo: the engine runs its own work once more.",
         )
 

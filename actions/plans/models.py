@@ -70,6 +70,8 @@ class Recovery(models.Model):
     reason = models.CharField(max_length=500, blank=True)
     history = models.JSONField(default=list)
     approved_by_name = models.CharField(max_length=150, blank=True)
+    # What the approval binds to (`previewing.Shown.calls_hash`); kept when it has lapsed.
+    approved_hash = models.CharField(max_length=64, blank=True)
     undo_asked_by = models.CharField(max_length=150, blank=True)
     created_at = models.DateTimeField()
     finished_at = models.DateTimeField(null=True)

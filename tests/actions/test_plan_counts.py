@@ -22,6 +22,7 @@ from safety.models import AutomationPolicy, ErrorCode, RetryPolicy
 from tenants.models import Workflow
 from tests.actions.target import Target
 from tests.actions.test_plans import ANNA, A, B, Begin, begin, catalog, drive, touched
+from tests.actions.test_plans import approve as approve_step
 from tests.builders import an_event
 
 pytestmark = pytest.mark.django_db
@@ -32,8 +33,7 @@ SENT_BY_PROBE = "{kind: probe, with: {what: up}}"
 
 
 def approve(recovery: Recovery) -> None:
-    step = recovery.actions.get(status="waiting")
-    services.approve(action=step, user=None, actor=ANNA, now=timezone.now())
+    approve_step(recovery.actions.get(status="waiting"))
 
 
 def test_each_step_that_acts_is_counted_and_probes_are_not(

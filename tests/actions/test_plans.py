@@ -10,13 +10,14 @@ import msgspec
 import pytest
 from django.utils import timezone
 
-from actions import asking, planning, sending, services
+from actions import asking, deciding, planning, sending
 from actions.catalog import in_plans, kinds
-from actions.catalog.kind import Kind, Order, Outcome, Send
+from actions.catalog.kind import Kind, Order, Outcome, Preview, Send
 from actions.models import Action, Recovery, RecoveryPlan
 from actions.plans import services as recoveries
 from actions.plans import stage
 from actions.plans.document import read_plan
+from actions.previewing import preview_of
 from actions.retry_call import Endpoint, ask_status, request_retry
 from awfdrs_site.kernel import work
 from awfdrs_site.kernel.actor import Actor
@@ -44,6 +45,9 @@ class Touch(Kind):
 
     def __init__(self, url: str) -> None:
         self.url = url
+
+    def preview(self, order: Order, parameters: TouchParameters) -> Preview:
+        return Preview(says=f"Touches {parameters.what}.", calls=(f"POST {self.url}",))
 
     def run(self, order: Order, parameters: TouchParameters) -> Outcome | Send:
         endpoint = Endpoint(self.url, SECRET, ("127.0.0.1",))
@@ -122,6 +126,13 @@ def drive(recovery: Recovery, rounds: int = 12) -> Recovery:
         asking.run_due(timezone.now())
     recovery.refresh_from_db()
     return recovery
+
+
+def approve(action: Action) -> Action:
+    """Anna has looked, and lets it run."""
+    now = timezone.now()
+    seen = preview_of(action, now).hash
+    return deciding.approve(action=action, user=None, actor=ANNA, now=now, preview_hash=seen)
 
 
 def touched(target: Target) -> list[str]:
@@ -211,7 +222,7 @@ def test_one_approval_holds_for_the_whole_plan(begin: Begin, target: Target) -> 
     """Below the line the first step waits; once it is approved, the others ask nobody."""
     recovery = drive(begin(A + B, confidence=0.5))
     assert recovery.status == "awaiting_approval" and not target.calls
-    services.approve(action=recovery.actions.get(), user=None, actor=ANNA, now=timezone.now())
+    approve(recovery.actions.get())
     recovery = drive(recovery)
     assert (recovery.status, touched(target)) == ("completed", ["a", "b"])
     assert recovery.approved_by_name == "anna"
@@ -220,7 +231,7 @@ def test_one_approval_holds_for_the_whole_plan(begin: Begin, target: Target) -> 
 def test_a_rejected_plan_runs_nothing(begin: Begin, target: Target) -> None:
     """A person's no stops all of it."""
     recovery = drive(begin(A + B, confidence=0.5))
-    services.reject(action=recovery.actions.get(), user=None, actor=ANNA, now=timezone.now())
+    deciding.reject(action=recovery.actions.get(), user=None, actor=ANNA, now=timezone.now())
     recovery = drive(recovery)
     assert recovery.status == "needs_human" and not target.calls
 

@@ -34,7 +34,7 @@ ACTION_WORDS: Words = {
     ("waiting", "expired"): "nobody decided in time",
     ("waiting", "cancelled"): "a person, or the incident is over",
     ("planned", "claimed"): "a worker takes it, with a lease",
-    ("planned", "waiting"): "allowed, not used yet",
+    ("planned", "waiting"): "a person takes the approval back",
     ("planned", "blocked"): "allowed, not used yet",
     ("planned", "cancelled"): "a person, or the incident is over",
     ("claimed", "sending"): "the gate says run, under the switch lock",

@@ -32,7 +32,10 @@ PAGES = (
 ON_INCIDENT = ("acknowledge", "assign", "comment", "ignore", "resolve", "reopen", "escalate")
 POSTS = (
     *(f"/incidents/{{incident}}/{verb}" for verb in ON_INCIDENT),
-    *(f"/actions/{{action}}/{verb}" for verb in ("approve", "reject", "run", "cancel", "undo")),
+    *(
+        f"/actions/{{action}}/{verb}"
+        for verb in ("approve", "reject", "run", "cancel", "undo", "take-back")
+    ),
     "/recoveries/{recovery}/undo",
     "/safety/{switch}/skipped",
     "/safety/{switch}/extend",

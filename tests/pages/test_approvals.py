@@ -13,11 +13,13 @@ from django.test.utils import CaptureQueriesContext
 from django.utils import timezone
 
 from actions.models import Action
+from actions.previewing import preview_of
 from ai.services import remember
 from awfdrs_site.kernel.actor import MACHINE
 from incidents.models import FailingResource, Incident
 from safety.models import AutomationPolicy
 from safety.services import engage_switch
+from tenants.models import Membership, Role, Workflow
 from tests.cast import Cast
 from tests.pages.looks import Answer, post_forms, text_of, told
 
@@ -99,11 +101,74 @@ def test_it_tells_the_second_who_was_first(
     cast: Cast, alice: Client, waiting: Action, first: str, word: str
 ) -> None:
     """The first decision stands, whatever the second wanted."""
-    decide(cast.client_as("anna"), waiting, first)
+    decide(cast.client_as("anna"), waiting, first, cause="Other")
     status = waiting.status
-    response = decide(alice, waiting, "reject" if first == "approve" else "approve")
+    second = "reject" if first == "approve" else "approve"
+    response = decide(alice, waiting, second, cause="Other")
     assert told(response) == [("error", f"anna decided first: {word}")]
     assert waiting.status == status
+
+
+def test_it_decides_nothing_for_who_lost_the_role(
+    cast: Cast, alice: Client, waiting: Action
+) -> None:
+    """Between the page and the click: 403, and it waits on."""
+    form = next(
+        form for form in post_forms(alice.get("/approvals/")) if form.action.endswith("/approve")
+    )
+    alice_of = Membership.objects.filter(user=cast.people["alice"], tenant=cast.meridian)
+    alice_of.update(role=Role.VIEWER)
+    assert alice.post(form.action).status_code == 403
+    waiting.refresh_from_db()
+    assert waiting.status == "waiting"
+
+
+def test_it_sends_what_was_seen(cast: Cast, alice: Client, waiting: Action) -> None:
+    """Every form that approves carries the hash; an old one is refused in words."""
+    page = alice.get("/approvals/")
+    seen = preview_of(waiting, timezone.now()).hash
+    assert page.content.decode().count(f'name="preview_hash" value="{seen}"') == 2
+    assert "Exactly what runs" in text_of(page)
+    assert "POST http://engine.invalid/retry" in text_of(page)
+    Workflow.objects.filter(pk=cast.capture.pk).update(retry_url="http://other.invalid/retry")
+    response = decide(alice, waiting, "approve", preview_hash=seen)
+    assert "has changed since you looked" in told(response)[0][1]
+    assert waiting.status == "waiting"
+
+
+def test_it_is_taken_back_in_place(cast: Cast, alice: Client, waiting: Action) -> None:
+    """The card gives way to a line with the button; then the card is there again."""
+    decide(alice, waiting, "approve")
+    page = alice.get("/approvals/")
+    assert [row.pk for row in page.context["starting"]] == [waiting.pk]
+    assert f"/actions/{waiting.pk}/take-back" in {form.action for form in post_forms(page)}
+    decide(alice, waiting, "take-back")
+    page = alice.get("/approvals/")
+    assert (page.context["starting"], [card.pk for card in page.context["cards"]]) == (
+        [],
+        [waiting.pk],
+    )
+
+
+def test_it_says_that_one_more_must_approve(cast: Cast, alice: Client, waiting: Action) -> None:
+    Incident.objects.filter(pk=waiting.incident_id).update(severity="critical")
+    assert "Two people must approve this" in text_of(alice.get("/approvals/"))
+    decide(alice, waiting, "approve")
+    assert "1 of 2: alice approved, one more person is needed" in text_of(alice.get("/approvals/"))
+    decide(cast.client_as("anna"), waiting, "approve")
+    assert (waiting.status, waiting.decided_by_name) == ("planned", "alice and anna")
+
+
+@pytest.mark.parametrize("delay", ["x", "-1", "3601", "nan", "inf"])
+def test_it_refuses_a_delay_out_of_range(alice: Client, waiting: Action, delay: str) -> None:
+    response = decide(alice, waiting, "approve", delay_seconds=delay)
+    assert told(response)[0][0] == "error"
+    assert waiting.status == "waiting"
+
+
+def test_it_rejects_with_a_reason_only(alice: Client, waiting: Action) -> None:
+    assert told(decide(alice, waiting, "reject"))[0] == ("error", "A rejection needs a reason.")
+    assert waiting.status == "waiting"
 
 
 def test_it_decides_nothing_after_the_expiry(cast: Cast, alice: Client, waiting: Action) -> None:
@@ -160,7 +225,7 @@ def test_it_lists_actions_by_their_state(cast: Cast, alice: Client, waiting: Act
     assert [row.pk for row in alice.get("/actions/?view=waiting").context["actions"]] == [
         waiting.pk
     ]
-    decide(alice, waiting, "reject")
+    decide(alice, waiting, "reject", cause="Other")
     assert "Rejected by alice" in text_of(alice.get("/actions/"))
 
 

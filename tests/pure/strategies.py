@@ -19,6 +19,7 @@ from safety.rule_types import (
     BACKOFF_KINDS,
     CATEGORIES,
     ON_OPEN,
+    SECOND_APPROVER,
     SEVERITIES,
     AutomationRule,
     RetryPolicy,
@@ -207,5 +208,6 @@ automation_rules = st.builds(
     max_vendor_retries_per_hour=st.integers(1, 100_000),
     cooldown_seconds=days, recurrence_seconds=days, max_ineffective=st.integers(1, 100),
     approval_seconds=st.integers(10, 604_800), verify_seconds=days, dry_run=st.booleans(),
+    second_approver=st.sampled_from(SECOND_APPROVER), requester_may_approve=st.booleans(),
     expires_at=st.none() | st.datetimes(timezones=st.just(UTC)),
 )  # fmt: skip

@@ -14,6 +14,7 @@ from django.contrib.auth.models import User
 from actions.models import Action, Channel, Recovery
 from actions.plans.document import read_plan
 from actions.plans.progress import Progress, progress
+from actions.previewing import preview_of
 from ai.models import Decision
 from incidents.models import Incident, TimelineEntry
 from ingestion.models import Event
@@ -190,6 +191,8 @@ def action(incident: Incident, status: str, index: int = 0, confidence: float = 
         ("Undo", "the engine's own"),
         ("Attempt", "1 of 3"),
     ]
+    row.preview = preview_of(row, NOW)
+    row.approve_target = {"preview_hash": row.preview.hash}
     return row
 
 

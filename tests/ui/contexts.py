@@ -224,6 +224,7 @@ def approvals(empty: bool = False) -> dict[str, Any]:
         ]
     )
     return {
+        "starting": [] if empty else [cast.action(rows[5], "planned", 20)],
         "cards": cards,
         "sort": "expiring",
         "admins": ["Anna Berg"],

@@ -23,7 +23,7 @@ INCIDENTS = [
 ACTIONS = [
     path("", nothing, name="list"),
     path("approvals", nothing, name="approvals"),
-    *_acts("approve", "reject", "run", "cancel", "undo"),
+    *_acts("approve", "reject", "run", "cancel", "undo", "take_back"),
 ]
 RECOVERIES = [
     path("", nothing, name="list"),
