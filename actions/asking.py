@@ -9,7 +9,7 @@ from __future__ import annotations
 from datetime import datetime
 
 import structlog
-from django.db import transaction
+from django.db import DatabaseError, transaction
 from django.db.models import Q
 from django.utils import timezone
 
@@ -39,6 +39,8 @@ def run_due(now: datetime) -> int:
         with correlation.bound(asked.correlation_id, asked.tenant_id):
             try:
                 settled += _settle_one(asked, now)
+            except DatabaseError:
+                raise  # not this action's trouble, but everybody's
             except Exception:
                 # It is asked about again after its lease; what is due beside it does not wait.
                 log.exception("question_failed", action_id=str(asked.pk))

@@ -15,7 +15,7 @@ from datetime import datetime, timedelta
 from typing import Any
 
 import structlog
-from django.db import transaction
+from django.db import DatabaseError, transaction
 from django.utils import timezone
 
 from actions import gatekeeping, planning, verification
@@ -55,6 +55,8 @@ def run_due() -> int:
     while (action := claim(timezone.now())) is not None:
         try:
             deliver(action)
+        except DatabaseError:
+            raise  # not this action's trouble, but everybody's
         except Exception:
             # Its lease will say what it became; what is due beside it does not wait for that.
             log.exception("delivery_failed", action_id=str(action.pk))
