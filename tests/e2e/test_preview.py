@@ -231,7 +231,7 @@ def test_it_marks_cards_that_are_gone_and_appends_new_ones(
     page.evaluate("""() => {
       const list = document.getElementById('approval-list');
       list.lastElementChild.remove();
-      const stranger = list.firstElementChild.cloneNode(true);
+      const stranger = list.querySelector('article').cloneNode(true);
       stranger.id = 'approval-decided-elsewhere';
       list.prepend(stranger);
     }""")
