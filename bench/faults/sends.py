@@ -100,8 +100,14 @@ def _judge(
 
 
 def _is_right(incident: Incident, came: Counter[str], keys: Counter[str]) -> bool:
-    """Whether the last attempt says what the target knows: it came, or a person has it."""
-    last = Action.objects.filter(incident=incident, kind=ActionKind.RETRY).latest("created_at")
+    """Whether the last attempt says what the target knows: it came, or a person has it.
+
+    Of an engine that does not say whether it got a key nobody knows: then a person was called, and
+    closed the question before the order's success could.
+    """
+    actions = Action.objects.filter(incident=incident)
+    last = actions.filter(kind=ActionKind.RETRY).latest("created_at")
     if last.status == ActionStatus.SUCCEEDED:
         return keys[str(last.pk)] == 1
-    return last.status == ActionStatus.CANCELLED and came[str(incident.pk)] == 0
+    called = actions.filter(kind=ActionKind.ESCALATE, status=ActionStatus.SUCCEEDED).exists()
+    return last.status == ActionStatus.CANCELLED and (called or came[str(incident.pk)] == 0)
