@@ -17,6 +17,7 @@ from actions.models import Action, ActionKind, Recovery
 from actions.plans.selectors import plan_named
 from actions.plans.services import ask_undo, begin
 from actions.plans.states import SETTLED, RecoveryState
+from actions.plans.templates import lacks
 from actions.states import ACTIVE, ActionStatus
 from ai.models import Decision, DecisionType, OutcomeResult
 from awfdrs_site.kernel import correlation, handoff, work
@@ -101,6 +102,9 @@ def _begin_plan(decision: Decision, now: datetime) -> None:
     template = plan_named(decision.tenant_id, name)
     if template is None:
         reason = f"The recovery plan {name} is not there, or retired."
+        escalate(incident, reason, decision=decision, now=now)
+    elif missing := lacks(template.plan(), decision.tenant_id):
+        reason = f"The recovery plan {name} cannot run: {missing}"
         escalate(incident, reason, decision=decision, now=now)
     elif not incident.recoveries.exclude(status__in=SETTLED).exists():
         begin(incident, decision=decision, template=template, now=now)

@@ -6,10 +6,12 @@ from collections.abc import Mapping
 from datetime import datetime
 from functools import partial
 from typing import Any
+from uuid import UUID
 
 from actions.catalog.kind import Kind, Order, Outcome, Preview, Send
 from actions.connectors.calling import Caller, Link, carry_out, rehearse
 from actions.connectors.services import NoLinkError, link_named
+from actions.plans.expression import references
 
 
 class Connected(Kind):
@@ -35,6 +37,16 @@ class Connected(Kind):
     ) -> Outcome:
         """How it went, by what was returned so far (`result`); no database, changes nothing."""
         return Outcome("unknown", 0, "Nobody can be asked.")
+
+    def lacks(self, tenant_id: UUID, given: Mapping[str, Any]) -> str:
+        name = given["connector"]
+        if any(references(name)):
+            return ""  # which one is known when the step runs
+        try:
+            link_named(tenant_id, name, self.via)
+        except NoLinkError as error:
+            return str(error)
+        return ""
 
     def preview(self, order: Order, parameters: Any) -> Preview:
         try:

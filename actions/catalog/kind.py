@@ -159,6 +159,10 @@ class Kind:
             if one.required and one.encode_name not in given
         ]
 
+    def lacks(self, tenant_id: UUID, given: Mapping[str, Any]) -> str:
+        """What the tenant has not that a step of `given` parameters needs; empty if it has all."""
+        return ""
+
     def preview(self, order: Order, parameters: Any) -> Preview:
         """What `run` will do. Reads, writes nothing, calls nobody."""
         raise NotImplementedError

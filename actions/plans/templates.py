@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 from datetime import datetime
 from pathlib import Path
+from uuid import UUID
 
 from django.conf import settings
 from django.db import connection, transaction
@@ -61,6 +62,16 @@ def _parameter_errors(plan: Plan) -> Iterator[FieldError]:
             )
     if plan.verify is not None:
         yield from kind_named(plan.verify.kind).check(plan.verify.parameters, "verify.with")
+
+
+def lacks(plan: Plan, tenant_id: UUID) -> str:
+    """The first thing that the plan needs, also to be undone, and the tenant has not; else empty.
+
+    Asked before it begins, so that nobody has to approve what cannot run.
+    """
+    calls = [call for step in plan.steps() for call in (step, step.undo) if call is not None]
+    found = (kind_named(call.kind).lacks(tenant_id, call.parameters) for call in calls)
+    return next(filter(None, found), "")
 
 
 @transaction.atomic

@@ -27,7 +27,7 @@ def plans(*arguments: object) -> list[str]:
 
 def test_the_default_plans_are_good_and_named_as_their_files() -> None:
     """Stored once: a second start stores nothing, and brings no retired one back."""
-    assert {"quiet_retry", "pause_and_page"} <= set(NAMES)
+    assert {"quiet_retry", "pause_and_page", "rebuild_instance"} <= set(NAMES)
     assert ensure_default_plans(timezone.now()) == len(NAMES)
     assert sorted(RecoveryPlan.objects.values_list("name", flat=True)) == NAMES
     retire_plan(plan=RecoveryPlan.objects.all()[0], actor=MACHINE, now=timezone.now())

@@ -38,6 +38,15 @@ def test_it_never_retries_by_default_what_no_retry_mends() -> None:
         assert rule.recommended_action.endswith("."), rule.name
 
 
+def test_the_plans_that_its_rules_name_come_with_them() -> None:
+    """A name that is none would only ever call a person."""
+    rules = default_rules()
+    found = [*rules.error_codes, *(one.failure for one in rules.message_patterns)]
+    named = {rule.plan for rule in found if rule.plan}
+    assert "rebuild_instance" in named
+    assert named <= {path.stem for path in (FOLDER.parent / "plans").glob("*.yaml")}
+
+
 KINDS: list[tuple[str, EventKind]] = [
     *((f"payment.{end}", "failure") for end in ("failed", "error", "timeout", "timed_out")),
     *((f"payment.{end}", "failure") for end in ("rejected", "aborted")),
