@@ -134,7 +134,7 @@ def reject(
     action = _lock_undecided(action, now)
     fields = _decided(user, actor, now, comment)
     move(action, ActionStatus.REJECTED, actor=actor, now=now, comment=comment, **fields)
-    remember(action.incident, OutcomeResult.REJECTED, now)
+    remember(action.incident, action.tried, OutcomeResult.REJECTED, now)
     note(action, f"rejected retry {action.attempt} of {action.max_attempts}", actor, now, comment)
     return action
 

@@ -6,10 +6,9 @@ from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from statistics import median
 
-from django.db.models import F, Window
-from django.db.models.functions import RowNumber
-
 from ai.models import Outcome, OutcomeResult
+from ai.record import BAD
+from ai.selectors import newest_of_each
 from tenants.models import Tenant
 
 RUNS = 12
@@ -31,19 +30,19 @@ class Runs:
         return median(self.seconds) if self.seconds else None
 
 
-def runs_of(tenant: Tenant, signatures: Iterable[str]) -> Mapping[str, Runs]:
-    """How the last 12 recoveries of each of the tenant's signatures ended. One query."""
+def runs_of(tenant: Tenant, tried: Iterable[tuple[str, str]]) -> Mapping[tuple[str, str], Runs]:
+    """How the last 12 recoveries ended of each signature and what was tried for it. One query."""
+    pairs = set(tried)
     ran = Outcome.objects.filter(
         tenant=tenant,
-        signature__in=set(signatures),
+        signature__in={signature for signature, _ in pairs},
+        action__in={action for _, action in pairs},
         ends_recovery=True,
-        result__in=[OutcomeResult.SUCCEEDED, OutcomeResult.FAILED, OutcomeResult.RECURRED],
+        result__in=[OutcomeResult.SUCCEEDED, *BAD],
     )
-    rank = Window(RowNumber(), partition_by="signature", order_by=F("at").desc())
-    newest = ran.annotate(rank=rank).filter(rank__lte=RUNS).order_by("at", "pk")
-    found: dict[str, Runs] = {}
-    for outcome in newest:
-        runs = found.setdefault(outcome.signature, Runs([], []))
+    found: dict[tuple[str, str], Runs] = {}
+    for outcome in newest_of_each(ran, RUNS):
+        runs = found.setdefault((outcome.signature, outcome.action), Runs([], []))
         worked = outcome.result == OutcomeResult.SUCCEEDED
         runs.outcomes.append(worked)
         if worked and outcome.seconds_to_recover is not None:

@@ -19,6 +19,7 @@ from actions.reversing import is_reversible
 from actions.selectors import actions_for
 from actions.states import CANCELLABLE, FINAL, ActionStatus
 from ai.models import Decision
+from ai.record import RETRY
 from ai.selectors import latest_decision
 from awfdrs_site.kernel.ui.wording import duration
 from incidents.models import Incident
@@ -53,6 +54,7 @@ def incident_page(identity: Identity, incident: Incident, now: datetime) -> dict
     tenant = identity.tenant
     plan = list(actions_for(tenant).filter(incident=incident)[:STEPS])[::-1]
     decision = latest_decision(incident)
+    tried = incident.signature, decision.tried if decision else RETRY
     curve = failure_curve(incident, now)
     allowed = allowed_verbs(identity, incident, plan)
     story = timeline_of(incident)
@@ -71,7 +73,7 @@ def incident_page(identity: Identity, incident: Incident, now: datetime) -> dict
         "reversible": reversible(identity, plan, now),
         "decision": decision,
         "threshold": policy_for(tenant.pk, incident.workflow_id).threshold_for(ActionKind.RETRY),
-        "runs": runs_of(tenant, [incident.signature]).get(incident.signature, Runs([], [])),
+        "runs": runs_of(tenant, [tried]).get(tried, Runs([], [])),
         "gate": plan[-1].receipt if plan else None,
         "timeline": list(story[:STORY]),
         "timeline_total": story.count(),

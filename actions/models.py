@@ -14,6 +14,7 @@ from actions.plans.models import Recovery, RecoveryPlan
 from actions.states import ACTIVE, STANDING, ActionStatus
 from actions.whatif_models import RunStatus, WhatIfRun
 from ai.models import Decision
+from ai.record import RETRY
 from awfdrs_site.kernel.ids import uuid7
 from incidents.models import Incident
 from safety.models import KillSwitch
@@ -168,6 +169,11 @@ class Action(models.Model):
 
         kind = kinds().get(self.kind)
         return kind.label if kind else self.kind
+
+    @property
+    def tried(self) -> str:
+        """Under which name its outcome is remembered."""
+        return self.recovery.tried if self.recovery else RETRY
 
     def has_expired(self, now: datetime) -> bool:
         """A waiting approval past its time: nobody can approve it any more."""

@@ -69,12 +69,12 @@ def cards(tenant: Tenant, sort: str, now: datetime) -> list[Action]:
             key=lambda action: SEVERITY_RANK.get(action.incident.severity, len(SEVERITY_RANK))
         )
     lines = auto_lines(tenant, now)
-    runs = runs_of(tenant, [action.incident.signature for action in rows])
+    runs = runs_of(tenant, [(action.incident.signature, action.tried) for action in rows])
     failing = still_failing_counts([action.incident_id for action in rows])
     for action in rows:
         shown: Any = action
         shown.threshold = auto_line(lines, action.incident.workflow_id)
-        shown.runs = runs.get(action.incident.signature)
+        shown.runs = runs.get((action.incident.signature, action.tried))
         shown.needed = policy_in(lines, action.incident.workflow_id).approvals_needed(
             action.incident.severity
         )

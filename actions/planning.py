@@ -20,6 +20,7 @@ from actions.plans.states import SETTLED, RecoveryState
 from actions.plans.templates import lacks
 from actions.states import ACTIVE, ActionStatus
 from ai.models import Decision, DecisionType, OutcomeResult
+from ai.selectors import last_outcome
 from awfdrs_site.kernel import correlation, handoff, work
 from awfdrs_site.kernel.actor import MACHINE, Actor
 from awfdrs_site.kernel.transition import lock
@@ -67,7 +68,7 @@ def _plan_one(decision: Decision, now: datetime) -> None:
 def _take_back_what_did_not_last(incident: Incident, now: datetime) -> bool:
     """Undo the plan after which the same thing failed again too soon; then a person is called."""
     last = incident.recoveries.order_by("-created_at").first()
-    outcome = incident.outcomes.order_by("-at").first()
+    outcome = last_outcome(incident)
     if last is None or outcome is None or not last.document or last.undo_asked_by:
         return False
     if last.status != RecoveryState.COMPLETED or outcome.at != last.finished_at:

@@ -19,6 +19,7 @@ from actions.plans.stage import facts_of
 from actions.plans.states import SETTLED
 from actions.states import STANDING
 from actions.undoing import undo_of
+from ai.services import remember_reversal
 from awfdrs_site.kernel.actor import Actor
 from awfdrs_site.kernel.problem import Problem
 from incidents import announce
@@ -45,6 +46,8 @@ def reverse(*, action: Action, actor: Actor, now: datetime) -> Action:
         detail = "Its plan is under way; undo the plan, or wait for its end."
         raise Problem(409, "invalid_transition", detail, current=recovery.status, legal=[])
     tries = action.reversals.count()
+    if recovery is not None:
+        remember_reversal(incident, recovery.tried, recovery.created_at, now)
     text = f"asked to undo “{action.get_kind_display()}”"
     announce.note(incident, TimelineKind.APPROVAL, text, actor=actor, now=now)
     return planning.create(

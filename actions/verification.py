@@ -20,6 +20,7 @@ from actions.models import Action, ActionKind
 from actions.plans.states import ENDS, RecoveryState
 from actions.states import ActionStatus
 from ai.models import OutcomeResult
+from ai.record import RETRY
 from ai.services import remember
 from awfdrs_site.kernel import correlation, work
 from awfdrs_site.kernel.actor import MACHINE
@@ -88,10 +89,10 @@ def _learn_of_plan(incident: Incident, now: datetime) -> None:
     plan = last.plan() if last and last.status == RecoveryState.COMPLETED else None
     if last is None or plan is None or plan.verify is not None:
         return
-    known = incident.outcomes.filter(at__gte=last.created_at).exists()
+    known = incident.outcomes.filter(action=last.tried, at__gte=last.created_at).exists()
     if not known and not closed_by_person(incident) and not still_failing(incident).exists():
         seconds = round((now - last.created_at).total_seconds(), 3)
-        remember(incident, OutcomeResult.SUCCEEDED, now, seconds_to_recover=seconds)
+        remember(incident, last.tried, OutcomeResult.SUCCEEDED, now, seconds_to_recover=seconds)
 
 
 def _closed_by_hand(incident: Incident) -> bool:
@@ -120,7 +121,7 @@ def _succeed(incident: Incident, action: Action, now: datetime) -> None:
     result = action.result | {"verified_by": "success events", "seconds_to_recover": seconds}
     move(action, ActionStatus.SUCCEEDED, actor=MACHINE, now=now, result=result)
     if not action.step:
-        remember(incident, OutcomeResult.SUCCEEDED, now, seconds_to_recover=seconds)
+        remember(incident, RETRY, OutcomeResult.SUCCEEDED, now, seconds_to_recover=seconds)
     text = f"Verified: retry {action.attempt} worked, {seconds:.1f} s after it was sent"
     note(action, text, now)
     if not action.step and incident.status not in _OVER and still_failing(incident).exists():
@@ -152,7 +153,7 @@ def fail(
     more = decision is not None and action.attempt < planning.attempts_allowed(decision)
     goes_on = more and incident.status not in _OVER
     move(action, ActionStatus.FAILED, actor=MACHINE, now=now, goes_on=goes_on, **fields)
-    remember(incident, OutcomeResult.FAILED, now, ends_recovery=not more)
+    remember(incident, RETRY, OutcomeResult.FAILED, now, ends_recovery=not more)
     text = f"Retry {action.attempt} of {action.max_attempts} failed: {reason}"
     note(action, text, now)
     if incident.status in _OVER:

@@ -7,8 +7,8 @@ from dataclasses import asdict, dataclass, field, fields
 from datetime import datetime
 from typing import Literal, NamedTuple
 
-from ai.confidence import NO_HISTORY, Outcomes
 from ai.decide import DecisionDraft
+from ai.record import NO_HISTORY, Outcomes
 
 OpeningOutcome = Literal["automatic", "approval", "deferred", "blocked", "escalated", "nothing"]
 

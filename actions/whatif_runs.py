@@ -11,15 +11,17 @@ from collections.abc import Callable, Iterable, Iterator
 from datetime import datetime, timedelta
 from typing import Any
 
-from django.db.models import Count, QuerySet
+from django.db.models import QuerySet
 from django.db.models.fields.json import KT
 
 from actions.models import Action, ActionKind
 from actions.states import ActionStatus
 from actions.whatif import Change, Replay, replay
 from actions.whatif_facts import Opening, Seen, WorkflowFacts, World
-from ai.confidence import Outcomes
+from ai.cases import PAST_OUTCOMES
 from ai.models import Outcome
+from ai.record import RETRY, Outcomes
+from ai.selectors import newest_of_each
 from awfdrs_site.kernel.problem import FieldError, invalid
 from incidents.models import IncidentEvent
 from incidents.states import IncidentStatus
@@ -98,17 +100,17 @@ def stored(events: QuerySet[Event]) -> Iterator[Seen]:
 
 def world_of(tenant: Tenant, since: datetime) -> World:
     """The workflows and vendors as they are, and how retries had ended before `since`."""
-    ended = Outcome.objects.filter(tenant=tenant, at__lt=since, ends_recovery=True)
-    results: dict[str, dict[str, int]] = defaultdict(dict)
-    for signature, result, times in ended.values_list("signature", "result").annotate(Count("pk")):
-        results[signature][result] = times
+    ended = Outcome.objects.filter(tenant=tenant, action=RETRY, at__lt=since, ends_recovery=True)
+    results: dict[str, list[tuple[str, float | None]]] = defaultdict(list)
+    for outcome in newest_of_each(ended, PAST_OUTCOMES):
+        results[outcome.signature].append((outcome.result, outcome.seconds_to_recover))
     return World(
         tenant_id=str(tenant.pk),
         workflows={
             str(workflow.pk): WorkflowFacts(workflow.name, bool(workflow.retry_url))
             for workflow in tenant.workflows.all()
         },
-        history={signature: Outcomes.of(counts) for signature, counts in results.items()},
+        history={signature: Outcomes.of(ended) for signature, ended in results.items()},
     )
 
 

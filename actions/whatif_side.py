@@ -13,7 +13,7 @@ from datetime import date, datetime
 from actions.whatif_facts import Opening, Replayed, Seen, Tally, World
 from actions.whatif_memory import Surroundings
 from actions.whatif_stages import Deciding, Stages
-from ai.confidence import NO_HISTORY
+from ai.record import NO_HISTORY
 from incidents.lifecycle import Arrival, arrival
 from safety.rule_types import (
     EventKind,

@@ -11,10 +11,10 @@ from typing import Any
 from actions.whatif_facts import OpeningOutcome, Phase, Replayed, Seen, Tally, World
 from actions.whatif_memory import MINUTE, Recoveries, Surroundings, Vendors
 from ai.classify import Classification, classify
-from ai.confidence import NO_HISTORY
 from ai.decide import Case, DecisionDraft, decide
 from ai.effectiveness import WINDOW, came_back
 from ai.evidence import CauseFacts
+from ai.record import NO_HISTORY
 from safety.backoff import Band, band
 from safety.breaker import half_open_at, probes_free
 from safety.gate import GateFacts, Receipt, judge
@@ -114,7 +114,8 @@ class Stages:
                 incident="",
                 classification=found,
                 facts=facts,
-                history=incident.history,
+                # What plans come to is not replayed.
+                history=NO_HISTORY if found.plan else incident.history,
                 failed_attempts=incident.failed_attempts,
                 max_attempts=automation.max_attempts,
                 ineffective=sum(one > at - WINDOW for one in incident.recurred),

@@ -5,7 +5,6 @@ Windows are of receipt times. Each look-up is bounded, whatever the tenant's his
 
 from __future__ import annotations
 
-from collections import Counter
 from collections.abc import Iterable
 from datetime import datetime, timedelta
 from typing import Any, cast
@@ -13,11 +12,12 @@ from typing import Any, cast
 from django.db.models import Count, Exists, OuterRef, Q, QuerySet
 
 from ai.classify import Classification, classify
-from ai.confidence import Outcomes
 from ai.decide import Case, ReportedSeverity
 from ai.effectiveness import WINDOW as INEFFECTIVE_WINDOW
 from ai.evidence import CHANGE_WINDOW_MINUTES, CauseFacts, Change
 from ai.models import Outcome, OutcomeResult
+from ai.record import BAD, WAIT, Outcomes, tried
+from ai.selectors import last_outcome
 from ai.similarity import IncidentText, PastIncident, Similar, rank_similar
 from ai.similarity import Outcome as PastOutcome
 from incidents.models import Incident, TimelineEntry, TimelineKind
@@ -46,11 +46,14 @@ def case_of(incident: Incident, rules: Ruleset, policy: AutomationPolicy, now: d
     code, message = (newest.error_code, newest.error_message) if newest else ("", incident.title)
     found = classify(code, message, rules)
     outcomes = Outcome.objects.filter(tenant_id=incident.tenant_id, signature=incident.signature)
+    outcomes = outcomes.exclude(action=WAIT)
     return Case(
         incident=incident.label,
         classification=found,
         facts=_facts(incident, found, now),
-        history=_history(outcomes.filter(at__lt=incident.opened_at, ends_recovery=True)),
+        history=_history(
+            outcomes.filter(action=tried(found.plan), at__lt=incident.opened_at, ends_recovery=True)
+        ),
         similar=_similar(incident, code, message, found),
         failed_attempts=outcomes.filter(
             incident=incident, at__gte=incident.opened_at, result=OutcomeResult.FAILED
@@ -76,8 +79,8 @@ def _reported_severity(event: Event | None) -> ReportedSeverity:
 
 
 def _history(outcomes: QuerySet[Outcome]) -> Outcomes:
-    newest = list(outcomes.order_by("-at").values_list("result", flat=True)[:PAST_OUTCOMES])
-    return Outcomes.of(Counter(newest))
+    newest = outcomes.order_by("-at").values_list("result", "seconds_to_recover")
+    return Outcomes.of(newest[:PAST_OUTCOMES])
 
 
 def _facts(incident: Incident, found: Classification, now: datetime) -> CauseFacts:
@@ -111,8 +114,8 @@ def _facts(incident: Incident, found: Classification, now: datetime) -> CauseFac
 
 def _unmended_reopenings(incident: Incident) -> int:
     """How often it came back, unless the last retry of it worked: then it is a new occurrence."""
-    last = incident.outcomes.order_by("-at").values_list("result", flat=True).first()
-    return 0 if last == OutcomeResult.SUCCEEDED else incident.reopen_count
+    last = last_outcome(incident)
+    return 0 if last and last.result == OutcomeResult.SUCCEEDED else incident.reopen_count
 
 
 def _around(incident: Incident, since: datetime, now: datetime) -> dict[str, Any]:
@@ -177,8 +180,8 @@ def _closed_before(incident: Incident) -> Iterable[Incident]:
 
 
 def _past(incident: Incident) -> PastIncident:
-    tried = sorted(incident.outcomes.all(), key=lambda outcome: outcome.at)
-    last = tried[-1] if tried else None
+    ended = [outcome for outcome in incident.outcomes.all() if outcome.action != WAIT]
+    last = max(ended, key=lambda outcome: outcome.at, default=None)
     is_code = incident.signature_kind == "code"
     return PastIncident(
         incident_id=str(incident.pk),
@@ -192,7 +195,7 @@ def _past(incident: Incident) -> PastIncident:
             category=incident.category,
         ),
         outcome=_outcome(incident, last),
-        action_kind="retry" if last else "",
+        action_kind=last.action if last else "",
         seconds_to_recover=last.seconds_to_recover if last else None,
     )
 
@@ -202,6 +205,6 @@ def _outcome(incident: Incident, last: Outcome | None) -> PastOutcome:
         return "recovered"
     if last is not None and last.result == OutcomeResult.REJECTED:
         return "rejected"
-    if last is not None and last.result in (OutcomeResult.FAILED, OutcomeResult.RECURRED):
+    if last is not None and last.result in BAD:
         return "failed"
     return "by_hand" if getattr(incident, "by_hand", False) else "unknown"

@@ -13,19 +13,19 @@ The confidence is a sum of named parts, so that a person can see what raised and
 The first three are one Beta posterior, taken apart: the prior counts as PRIOR_RUNS runs, each
 outcome as one more (Gelman et al., "Bayesian Data Analysis", 2.4). So a few verified successes
 carry a middling prior over the line, one failure takes a good one under it, and a long record
-outweighs whatever was assumed. The rest are deductions. `low` and `high` are the central 90 % of
-the posterior in the normal approximation, moved by the deductions.
+outweighs whatever was assumed. The rest are deductions. `low` and `high` are the Wilson interval
+of all these runs (`ai.record`), moved by the deductions.
 """
 
 from __future__ import annotations
 
-from collections.abc import Mapping
-from dataclasses import dataclass
-from math import log10, sqrt
+from dataclasses import dataclass, replace
+from math import log10
 from typing import Literal
 
 from ai.causes import RETRY_HELPS, lasting_share
 from ai.classify import Classification
+from ai.record import NO_HISTORY, RETRY, Outcomes, tried, wilson, words_of
 from ai.root_cause import Hypothesis
 from ai.similarity import Outcome, Similar
 from safety.rule_types import Category
@@ -54,7 +54,6 @@ MOST_SIMILAR_RUNS = 6.0
 UNKNOWN_PRIOR = 0.3
 # Of plans that nobody has seen run; three verified successes carry it over a line of 0.80.
 PLAN_SUCCESS = 0.75
-NORMAL_90 = 1.645
 
 # Share of retries that end well, by class, before any history; a rule that allows retries but names
 # no class is taken at `unknown`.
@@ -72,24 +71,6 @@ RETRY_SUCCESS: dict[Category, float] = {
     "configuration": 0.05,
     "code_defect": 0.05,
 }
-
-
-@dataclass(frozen=True, slots=True)
-class Outcomes:
-    """What the same action did for the same signature before. `rejected`: a person said no."""
-
-    succeeded: int = 0
-    failed: int = 0
-    rejected: int = 0
-
-    @classmethod
-    def of(cls, counts: Mapping[str, int]) -> Outcomes:
-        """From the stored results and how often each; what came back counts as failed."""
-        failed = counts.get("failed", 0) + counts.get("recurred", 0)
-        return cls(counts.get("succeeded", 0), failed, counts.get("rejected", 0))
-
-
-NO_HISTORY = Outcomes()
 
 
 @dataclass(frozen=True, slots=True)
@@ -113,9 +94,13 @@ class Confidence:
 
 @dataclass(frozen=True, slots=True)
 class RetryOutlook:
-    """What the confidence in a retry is made from. `failed_attempts`: of this incident."""
+    """What the confidence in an action is made from.
+
+    `history`: of `action` alone. `failed_attempts`: of this incident.
+    """
 
     classification: Classification
+    action: str = RETRY
     history: Outcomes = NO_HISTORY
     similar: tuple[Similar, ...] = ()
     hypotheses: tuple[Hypothesis, ...] = ()
@@ -136,6 +121,7 @@ def confidence_in_plan(outlook: RetryOutlook) -> Confidence:
     0.80 until it has worked a few times.
     """
     found = outlook.classification
+    outlook = replace(outlook, action=tried(found.plan))
     words = f"{class_words(found)}; its rule names the plan {found.plan}"
     return _confidence_in_action(outlook, found.certainty * PLAN_SUCCESS, words)
 
@@ -143,17 +129,17 @@ def confidence_in_plan(outlook: RetryOutlook) -> Confidence:
 def _confidence_in_action(outlook: RetryOutlook, base: float, reason: str) -> Confidence:
     good, bad = _own_runs(outlook)
     own = (base * PRIOR_RUNS + good) / (PRIOR_RUNS + good + bad)
-    like_good, like_bad = _similar_runs(outlook.similar)
+    like_good, like_bad = _similar_runs(outlook)
     runs = PRIOR_RUNS + good + bad + like_good + like_bad
     mean = (base * PRIOR_RUNS + good + like_good) / runs
     parts = [
         Part("classification", base, reason),
         Part("own_history", own - base, _own_words(outlook)),
-        Part("similar_incidents", mean - own, _similar_words(outlook.similar)),
+        Part("similar_incidents", mean - own, _similar_words(outlook)),
         *_deductions(outlook),
     ]
-    spread = NORMAL_90 * sqrt(mean * (1.0 - mean) / (runs + 1.0))
-    return _total(parts, spread)
+    low, high = wilson(mean * runs, runs)
+    return _total(parts, low - mean, high - mean)
 
 
 def confidence_in_class(classification: Classification, verdict: str) -> Confidence:
@@ -161,7 +147,7 @@ def confidence_in_class(classification: Classification, verdict: str) -> Confide
     value, reason = classification.certainty, f"{class_words(classification)}; {verdict}."
     if classification.source == "none":
         value, reason = UNKNOWN_PRIOR, f"No rule knows this failure; {verdict}."
-    return _total([Part("classification", value, reason)], 0.0)
+    return _total([Part("classification", value, reason)])
 
 
 def class_words(classification: Classification) -> str:
@@ -199,10 +185,7 @@ def _own_runs(outlook: RetryOutlook) -> tuple[float, float]:
 
 def _own_words(outlook: RetryOutlook) -> str:
     history, failed = outlook.history, outlook.failed_attempts
-    words = []
-    if history.succeeded + history.failed:
-        runs = history.succeeded + history.failed
-        words.append(f"It worked {history.succeeded} of {runs} times for this signature")
+    words = [words_of(history)] if history.runs else []
     if failed:
         words.append(f"{_count(failed, 'attempt')} of this incident failed")
     if history.rejected:
@@ -219,18 +202,18 @@ _WORTH: dict[Outcome, tuple[float, float]] = {
 }
 
 
-def _comparable(similar: tuple[Similar, ...]) -> list[Similar]:
-    """Retries of other signatures; the same signature is own history already."""
+def _comparable(outlook: RetryOutlook) -> list[Similar]:
+    """The same action for other signatures; the same signature is own history already."""
     return [
         one
-        for one in sorted(similar, key=lambda one: (one.number, one.incident_id))
-        if one.action_kind == "retry" and not one.same_signature and one.outcome != "unknown"
+        for one in sorted(outlook.similar, key=lambda one: (one.number, one.incident_id))
+        if one.action_kind == outlook.action and not one.same_signature and one.outcome != "unknown"
     ]
 
 
-def _similar_runs(similar: tuple[Similar, ...]) -> tuple[float, float]:
+def _similar_runs(outlook: RetryOutlook) -> tuple[float, float]:
     good = bad = 0.0
-    for one in _comparable(similar):
+    for one in _comparable(outlook):
         win, loss = _WORTH[one.outcome]
         good += SIMILAR_WEIGHT * one.score * win
         bad += SIMILAR_WEIGHT * one.score * loss
@@ -238,12 +221,14 @@ def _similar_runs(similar: tuple[Similar, ...]) -> tuple[float, float]:
     return good * shrink, bad * shrink
 
 
-def _similar_words(similar: tuple[Similar, ...]) -> str:
-    found = _comparable(similar)
+def _similar_words(outlook: RetryOutlook) -> str:
+    found, is_retry = _comparable(outlook), outlook.action == RETRY
     if not found:
-        return "No retry of a similar incident on file"
+        what = "retry" if is_retry else "run"
+        return f"No {what} of a similar incident on file"
     worked = sum(one.outcome == "recovered" for one in found)
-    return f"Retries worked in {worked} of {_count(len(found), 'similar incident')}"
+    what = "Retries" if is_retry else "The plan"
+    return f"{what} worked in {worked} of {_count(len(found), 'similar incident')}"
 
 
 def _deductions(outlook: RetryOutlook) -> list[Part]:
@@ -257,7 +242,7 @@ def _deductions(outlook: RetryOutlook) -> list[Part]:
         reason = f"It came back {_count(count, 'time')} after it was resolved"
         parts.append(Part("recurrence", -min(0.2, 0.05 * count), reason))
     history = outlook.history
-    if not (history.succeeded or history.failed or outlook.similar):
+    if not (history.runs or outlook.similar):
         parts.append(Part("novelty", -0.01, "Nothing like it on file"))
     if (count := outlook.failing_resources) > 20:
         value = -min(0.12, 0.03 * log10(count / 20))
@@ -270,15 +255,18 @@ def _expected_lasting(outlook: RetryOutlook) -> float:
     return lasting_share(outlook.classification.category, outlook.classification.certainty)
 
 
-def _total(parts: list[Part], spread: float) -> Confidence:
-    """Round so that the shown parts add up to the shown total; zero parts stay, they explain."""
+def _total(parts: list[Part], below: float = 0.0, above: float = 0.0) -> Confidence:
+    """Round so that the shown parts add up to the shown total; zero parts stay, they explain.
+
+    `below` (not over 0), `above`: from the total to the ends of its interval.
+    """
     rounded = [Part(part.name, round(part.value, 3) + 0.0, part.reason) for part in parts]
     total = round(sum(part.value for part in rounded), 3)
     value = min(max(total, 0.0), HIGHEST)
     if value != total:
         difference = round(value - total, 3)
         rounded.append(Part("limits", difference, f"Kept between 0 and {HIGHEST}"))
-    low, high = max(0.0, value - spread), min(HIGHEST, value + spread)
+    low, high = max(0.0, value + below), min(HIGHEST, value + above)
     return Confidence(value, round(low, 3), round(high, 3), tuple(rounded))
 
 

@@ -24,9 +24,7 @@ import msgspec
 from ai.causes import RETRY_HELPS
 from ai.classify import Classification
 from ai.confidence import (
-    NO_HISTORY,
     Confidence,
-    Outcomes,
     Part,
     RetryOutlook,
     category_words,
@@ -35,12 +33,13 @@ from ai.confidence import (
     confidence_in_plan,
     confidence_in_retry,
 )
+from ai.record import NO_HISTORY, Outcomes
 from ai.root_cause import CauseFacts, Hypothesis, rank_causes
 from ai.similarity import Similar
 from safety.backoff import schedule
 from safety.rule_types import CAREFUL_RETRY, SEVERITIES, Category, RetryPolicy, Severity
 
-MODEL = "local-1"
+MODEL = "local-2"
 
 NEVER_RETRY: frozenset[Category] = frozenset(
     (
@@ -64,11 +63,11 @@ ReportedSeverity = Literal[Severity, ""]
 class Case:
     """All that a decision is made from.
 
-    `history`: runs of a retry for this signature before this incident. `failed_attempts`: retries
-    of this incident that failed. `max_attempts`: the automation policy's; the retry policy may
-    allow fewer. `ineffective`: recoveries of the last 24 hours, since a person decided something,
-    after which the same thing failed again too soon. `reported_severity`: the sender's, "" if
-    none. The order of `similar` and of `facts.changes` does not matter.
+    `history`: runs of the same action for this signature before this incident. `failed_attempts`:
+    of this incident, those that failed. `max_attempts`: the automation policy's; the retry policy
+    may allow fewer. `ineffective`: recoveries of the last 24 hours, since a person decided
+    something, after which the same thing failed again too soon. `reported_severity`: the sender's,
+    "" if none. The order of `similar` and of `facts.changes` does not matter.
     """
 
     incident: str

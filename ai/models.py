@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from django.db import models
 
+from ai.record import tried
 from awfdrs_site.kernel.ids import uuid7
 from incidents.models import Incident
 from tenants.models import Tenant
@@ -54,24 +55,33 @@ class Decision(models.Model):
     def __str__(self) -> str:
         return f"{self.type} at {self.confidence:.2f}"
 
+    @property
+    def tried(self) -> str:
+        """Under which name it is remembered what it brought about (`Outcome.action`)."""
+        return tried(self.parameters.get("plan", ""))
+
 
 class OutcomeResult(models.TextChoices):
     SUCCEEDED = "succeeded", "Succeeded"
     FAILED = "failed", "Failed"
     RECURRED = "recurred", "Came back after it had worked"
     REJECTED = "rejected", "Rejected by a person"
+    REVERSED = "reversed", "Taken back by a person"
 
 
 class Outcome(models.Model):
-    """What became of one retry: what the next decision on the same signature learns from [D5].
+    """What became of one try: what the next decision on the same signature learns from [D5].
 
-    `ends_recovery` is False for a failed attempt that a further one follows: only how the whole
-    recovery ended says whether retrying helps.
+    `action`: what was tried, `retry` or `plan:` and its name; `wait` where the case was held back
+    to see whether it heals alone. `ends_recovery` is False for a failed attempt that a further one
+    follows: only how the whole recovery ended says whether trying helps. A success is turned once,
+    into what came back or was taken back.
     """
 
     tenant = models.ForeignKey(Tenant, on_delete=models.CASCADE, db_index=False)
     incident = models.ForeignKey(Incident, on_delete=models.CASCADE, related_name="outcomes")
     signature = models.CharField(max_length=32)
+    action = models.CharField(max_length=80)
     result = models.CharField(max_length=10, choices=OutcomeResult)
     ends_recovery = models.BooleanField()
     seconds_to_recover = models.FloatField(null=True)
@@ -83,7 +93,10 @@ class Outcome(models.Model):
                 condition=models.Q(result__in=OutcomeResult.values), name="outcome_result"
             )
         ]
-        indexes = [models.Index(fields=["tenant", "signature", "-at"], name="outcome_by_sig")]
+        indexes = [
+            models.Index(fields=["tenant", "signature", "action", "-at"], name="outcome_by_action"),
+            models.Index(fields=["tenant", "-at"], name="outcome_by_time"),
+        ]
 
     def __str__(self) -> str:
-        return f"{self.result} for {self.incident_id}"
+        return f"{self.action} {self.result} for {self.incident_id}"

@@ -13,6 +13,7 @@ from ai.cases import case_of
 from ai.decide import Case, DecisionDraft, decide
 from ai.effectiveness import came_back
 from ai.models import Decision, Outcome, OutcomeResult
+from ai.selectors import last_outcome
 from awfdrs_site.kernel import correlation, work
 from awfdrs_site.kernel.actor import MACHINE
 from awfdrs_site.kernel.transition import lock
@@ -70,7 +71,7 @@ def decide_on(incident: Incident, now: datetime) -> Decision:
 
 def _judge_last_recovery(incident: Incident, policy: AutomationPolicy, now: datetime) -> None:
     """If what the last retry mended has failed again too soon, it counts as failed [S7]."""
-    last = incident.outcomes.order_by("-at").first()
+    last = last_outcome(incident)
     if last is None or last.result != OutcomeResult.SUCCEEDED:
         return
     again = incident.resources.filter(recovered_at=None, failed_at__gt=F("retried_at"))
@@ -122,19 +123,35 @@ def _note(incident: Incident, decision: Decision, case: Case, now: datetime) -> 
 
 def remember(
     incident: Incident,
+    action: str,
     result: str,
     now: datetime,
     *,
     ends_recovery: bool = True,
     seconds_to_recover: float | None = None,
 ) -> Outcome:
-    """Keep what became of a retry, for later decisions on the same signature."""
+    """Keep what became of what was tried (`ai.record.tried`), for later decisions on the
+    signature."""
     return Outcome.objects.create(
         tenant_id=incident.tenant_id,
         incident=incident,
         signature=incident.signature,
+        action=action,
         result=result,
         ends_recovery=ends_recovery,
         seconds_to_recover=seconds_to_recover,
         at=now,
     )
+
+
+def remember_reversal(incident: Incident, action: str, began_at: datetime, now: datetime) -> None:
+    """A person takes back what a recovery did that began then: it was no success.
+
+    Once a recovery: one that has failed has counted already. The incident is locked by the caller.
+    """
+    last = incident.outcomes.filter(action=action, at__gte=began_at).order_by("-at").first()
+    if last is None:
+        remember(incident, action, OutcomeResult.REVERSED, now)
+    elif last.result == OutcomeResult.SUCCEEDED:
+        last.result = OutcomeResult.REVERSED
+        last.save(update_fields=["result"])

@@ -8,6 +8,7 @@ from django.db.models import Q
 from actions.plans.document import Plan
 from actions.plans.states import SETTLED, RecoveryState
 from ai.models import Decision
+from ai.record import tried
 from awfdrs_site.kernel.ids import uuid7
 from incidents.models import Incident
 from tenants.models import Tenant
@@ -100,6 +101,11 @@ class Recovery(models.Model):
     @property
     def title(self) -> str:
         return str(self.document.get("title") or "Retry")
+
+    @property
+    def tried(self) -> str:
+        """Under which name its outcome is remembered."""
+        return tried(str(self.document.get("name") or ""))
 
     def plan(self) -> Plan | None:
         """The plan it runs; None for a plain retry."""

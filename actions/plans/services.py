@@ -10,6 +10,7 @@ from django.db import transaction
 from actions.plans.models import Recovery, RecoveryPlan
 from actions.plans.states import SETTLED, TRANSITIONS, RecoveryState
 from ai.models import Decision
+from ai.services import remember_reversal
 from awfdrs_site.kernel import live, work
 from awfdrs_site.kernel.actor import MACHINE, Actor
 from awfdrs_site.kernel.problem import Problem
@@ -124,6 +125,8 @@ def ask_undo(*, recovery: Recovery, actor: Actor, now: datetime, comment: str = 
     if not recovery.undo_asked_by:
         recovery.undo_asked_by = actor.name
         recovery.save(update_fields=["undo_asked_by"])
+        if actor != MACHINE:
+            remember_reversal(recovery.incident, recovery.tried, recovery.created_at, now)
         move(recovery, RecoveryState.ROLLING_BACK, comment or "Asked for.", now, actor)
         work.enqueue("recover", recovery.tenant_id, [recovery.pk], now)
     return recovery

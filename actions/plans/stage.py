@@ -218,7 +218,7 @@ def _tell(recovery: Recovery, found: Next, now: datetime) -> None:
     elif state in _ON_INCIDENT and not over:
         set_recovery(incident, _ON_INCIDENT[state])
     if state in (RecoveryState.FAILED, RecoveryState.ROLLED_BACK) and not recovery.undo_asked_by:
-        remember(incident, OutcomeResult.FAILED, now)
+        remember(incident, recovery.tried, OutcomeResult.FAILED, now)
     if state in _CALLS_A_PERSON and not over:
         words = f"{recovery.title}: {recovery.get_status_display().lower()}. {found.reason}"
         planning.escalate(incident, words, decision=recovery.decision, now=now)
@@ -229,7 +229,8 @@ def _completed(recovery: Recovery, now: datetime, *, over: bool) -> None:
     incident, plan = recovery.incident, recovery.plan()
     if plan is not None and plan.verify is not None:
         seconds = round((now - recovery.created_at).total_seconds(), 3)
-        remember(incident, OutcomeResult.SUCCEEDED, now, seconds_to_recover=seconds)
+        tried = recovery.tried
+        remember(incident, tried, OutcomeResult.SUCCEEDED, now, seconds_to_recover=seconds)
         if not over:
             resolve_verified(incident, f"{recovery.title} verified: {recovery.reason}", now)
         return

@@ -67,9 +67,11 @@ def test_what_fails_again_soon_was_not_mended(life: Life) -> None:
     told = "The last retry did not last: order 7 failed again 10 min later. Counts as failed"
     assert told in texts
     decision = incident.decisions.order_by("-id")[0]
-    assert decision.inputs["history"] == {"succeeded": 0, "failed": 1, "rejected": 0}
+    history = decision.inputs["history"]
+    assert (history["succeeded"], history["failed"], history["recurred"]) == (0, 1, 1)
     assert decision.inputs["ineffective"] == 1
-    assert runs_of(incident.tenant, [incident.signature])[incident.signature].outcomes == [False]
+    tried = incident.signature, "retry"
+    assert runs_of(incident.tenant, [tried])[tried].outcomes == [False]
 
 
 @pytest.mark.parametrize(("minutes", "order"), [(62, "7"), (11, "8")])

@@ -70,7 +70,7 @@ def test_deciding_again_from_the_stored_inputs_gives_the_stored_decision() -> No
     other = a_workflow(workflow.tenant, name="payments.refund")
     an_event(other, "change", event_type="deploy.rolled_out")
     decided(workflow, vendor="stripe", resource_type="order", resource_id="1")
-    remember(Incident.objects.get(), "succeeded", timezone.now(), seconds_to_recover=4.2)
+    remember(Incident.objects.get(), "retry", "succeeded", timezone.now(), seconds_to_recover=4.2)
     an_event(workflow, "success")
     decided(other, vendor="stripe", error_code="service_unavailable")
     decided(workflow, error_code="", message="Timed out after 3 s waiting for order 17")
@@ -115,7 +115,7 @@ def test_past_incidents_are_found_with_what_came_of_them() -> None:
     workflow = a_workflow()
     decided(workflow, error_code="", message="Lock wait timeout on contact 4711")
     past = Incident.objects.get()
-    remember(past, "succeeded", timezone.now(), seconds_to_recover=3.0)
+    remember(past, "retry", "succeeded", timezone.now(), seconds_to_recover=3.0)
     Incident.objects.update(
         status=IncidentStatus.RESOLVED, resolved_at=timezone.now(), recovery="recovered"
     )
@@ -135,7 +135,7 @@ def test_outcomes_move_the_confidence() -> None:
         work.run_due("detect", detect)
         incident = Incident.objects.latest("id")
         for _ in range(8):
-            remember(incident, result, timezone.now() - timedelta(hours=1))
+            remember(incident, "retry", result, timezone.now() - timedelta(hours=1))
         work.run_due("analyse", analyse)
         values[result] = Decision.objects.latest("id").confidence
     assert values["succeeded"] > values["failed"] + 0.3
@@ -148,8 +148,10 @@ def test_attempts_on_the_way_to_a_recovery_do_not_count_against_it() -> None:
     work.run_due("detect", detect)
     incident = Incident.objects.get()
     for _ in range(5):
-        remember(incident, "failed", timezone.now() - timedelta(hours=1), ends_recovery=False)
-        remember(incident, "succeeded", timezone.now() - timedelta(hours=1))
+        remember(
+            incident, "retry", "failed", timezone.now() - timedelta(hours=1), ends_recovery=False
+        )
+        remember(incident, "retry", "succeeded", timezone.now() - timedelta(hours=1))
     work.run_due("analyse", analyse)
     history = Decision.objects.get().inputs["history"]
     assert (history["succeeded"], history["failed"]) == (5, 0)
@@ -163,7 +165,7 @@ def test_coming_back_after_a_verified_retry_is_no_mark_against_the_next() -> Non
         work.run_due("detect", detect)
         incident = Incident.objects.latest("id")
         Incident.objects.filter(pk=incident.pk).update(reopen_count=2)
-        remember(incident, result, timezone.now() - timedelta(hours=1))
+        remember(incident, "retry", result, timezone.now() - timedelta(hours=1))
         work.run_due("analyse", analyse)
         assert Decision.objects.latest("id").inputs["facts"]["reopen_count"] == counted
 

@@ -46,8 +46,8 @@ def test_it_shows_all_there_is_to_decide_on(cast: Cast, alice: Client, waiting: 
             resource_id=f"o-{number}",
             failed_at=timezone.now(),
         )
-    remember(waiting.incident, "succeeded", timezone.now(), seconds_to_recover=30.0)
-    remember(waiting.incident, "failed", timezone.now())
+    remember(waiting.incident, "retry", "succeeded", timezone.now(), seconds_to_recover=30.0)
+    remember(waiting.incident, "retry", "failed", timezone.now())
     text = text_of(alice.get("/approvals/"))
     for words in (
         "Retry what failed in payments.capture",

@@ -93,10 +93,10 @@ def test_it_shows_similar_incidents_as_the_decision_weighed_them(
 def test_it_shows_how_earlier_retries_went(cast: Cast, alice: Client, waiting: Action) -> None:
     """How each recovery ended; neither its single attempts nor what a person refused."""
     incident, now = waiting.incident, timezone.now()
-    remember(incident, "failed", now, ends_recovery=False)
-    remember(incident, "succeeded", now, seconds_to_recover=30.0)
-    remember(incident, "failed", now)
-    remember(incident, "rejected", now)
+    remember(incident, "retry", "failed", now, ends_recovery=False)
+    remember(incident, "retry", "succeeded", now, seconds_to_recover=30.0)
+    remember(incident, "retry", "failed", now)
+    remember(incident, "retry", "rejected", now)
     response = page(alice, waiting.incident_id)
     assert response.context["runs"].outcomes == [True, False]
     assert "1 of 2 succeeded, median 30 s" in text_of(response)

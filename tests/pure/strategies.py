@@ -8,9 +8,9 @@ from hypothesis import settings
 from hypothesis import strategies as st
 
 from ai.classify import Classification
-from ai.confidence import Outcomes
 from ai.decide import Case
 from ai.evidence import CauseFacts, Change
+from ai.record import Outcomes
 from ai.similarity import IncidentText, PastIncident, Similar
 from safety.breaker import BreakerPolicy
 from safety.caps import BLAST_RADIUS, RETRIES

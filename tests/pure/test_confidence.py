@@ -12,13 +12,12 @@ from hypothesis import strategies as st
 from ai.classify import Classification
 from ai.confidence import (
     HIGHEST,
-    NO_HISTORY,
     Confidence,
-    Outcomes,
     RetryOutlook,
     confidence_in_class,
     confidence_in_retry,
 )
+from ai.record import NO_HISTORY, Outcomes
 from ai.root_cause import Hypothesis
 from ai.similarity import Outcome, Similar
 from safety.rule_types import CAREFUL_RETRY, CATEGORIES, RetryPolicy

@@ -75,7 +75,7 @@ def test_it_is_sure_enough_to_run_a_known_transient_failure() -> None:
     draft = decide(case("payment_timeout"))
     assert draft.confidence >= 0.85
     assert draft.confidence_low < draft.confidence < draft.confidence_high
-    assert draft.model == "local-1"
+    assert draft.model == "local-2"
 
 
 def test_it_asks_a_person_about_patterns_unknowns_and_suspicious_deploys() -> None:

@@ -8,7 +8,7 @@ MODULES = (
     *("incidents.signature", "incidents.template", "safety.ruleset", "safety.backoff"),
     *("safety.breaker", "safety.gate"),
     *("ai.classify", "ai.root_cause", "ai.similarity", "ai.confidence", "ai.decide"),
-    *("ai.effectiveness", "safety.caps", "actions.escalation.schedule"),
+    *("ai.effectiveness", "ai.record", "safety.caps", "actions.escalation.schedule"),
 )
 HEAVY = ("django", "celery", "redis", "psycopg", "httpx", "rest_framework", "numpy")
 
