@@ -6,13 +6,13 @@ from typing import Any, ClassVar
 from uuid import UUID
 
 from django.utils import timezone
-from django_filters import rest_framework as filters
 from drf_spectacular.utils import extend_schema
 from rest_framework.request import Request
 from rest_framework.response import Response
 
 from actions import deciding, reversing, services
-from actions.models import Action, ActionKind
+from actions.action_filters import ActionFilter
+from actions.models import Action
 from actions.selectors import actions_for, approvals_for, get_action_for
 from actions.serializers import (
     ActionSerializer,
@@ -22,26 +22,13 @@ from actions.serializers import (
     RejectBody,
     RequestActionBody,
 )
-from actions.states import ActionStatus
-from awfdrs_site.kernel.rest import Body, InstantFilter, OneOf
+from awfdrs_site.kernel.rest import Body
 from incidents.selectors import get_incident_for
 from incidents.serializers import IncidentSerializer, NothingBody, OptionalComment
 from tenants.access import Identity
 from tenants.rest import TenantList, TenantView
 
 TAGS = ["Actions"]
-
-
-class ActionFilter(filters.FilterSet):
-    status = OneOf(choices=ActionStatus.choices, label="One or several, with commas between.")
-    type = OneOf("kind", choices=ActionKind.choices, label="One or several, with commas between.")
-    incident = filters.UUIDFilter("incident_id", label="The incident's id.")
-    since = InstantFilter("created_at", "gte", label="Made at this time or later.")
-    until = InstantFilter("created_at", "lt", label="Made before this time.")
-
-    class Meta:
-        model = Action
-        fields: list[str] = []
 
 
 class ActionList(TenantList):

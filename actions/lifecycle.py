@@ -85,7 +85,8 @@ def show(action: Action) -> None:
     alone = action.kind == ActionKind.RETRY and not action.step
     if alone and recovery is not None and not over:
         set_recovery(incident, recovery)
-    for topic in ("actions", "approvals"):
-        data = {"id": str(action.pk), "status": action.status, "incident": str(incident.pk)}
-        live.publish(action.tenant_id, topic, data=data)
+    data = {"id": str(action.pk), "status": action.status, "incident": str(incident.pk)}
+    live.publish(action.tenant_id, "approvals", data=data)
+    row = {"action": action}
+    live.publish(action.tenant_id, "actions", template="actions/_row.html", context=row)
     live.publish(action.tenant_id, f"incident:{incident.pk}", data={"id": str(incident.pk)})

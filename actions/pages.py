@@ -1,23 +1,19 @@
-"""What the approvals and the actions pages show."""
+"""What the page of approvals shows, and what other pages need of it."""
 
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from datetime import datetime, timedelta
 from typing import Any
-from urllib.parse import urlencode
 from uuid import UUID
 
 from django.db.models import Count, DurationField, ExpressionWrapper, F, Max, Q, QuerySet
-from django.http import HttpRequest
 
-from actions.catalog import kinds
 from actions.history import runs_of
 from actions.models import Action, ActionKind
 from actions.previewing import preview_of
 from actions.selectors import actions_for, approvals_for
-from actions.states import ACTIVE, ActionStatus
-from awfdrs_site.kernel.pages import page_of
+from actions.states import ActionStatus
 from awfdrs_site.kernel.sql import Percentile
 from incidents.filters import SEVERITY_RANK
 from incidents.models import FailingResource
@@ -36,15 +32,6 @@ CARDS = 50
 JUST_DECIDED = 8
 # No approval waits this long, so a decision of today is on an action made since.
 LONGEST_WAIT = timedelta(days=2)
-VIEWS: dict[str, tuple[str, Sequence[str]]] = {
-    "": ("All", ()),
-    "in_flight": ("In flight", IN_FLIGHT),
-    "planned": ("Planned", (ActionStatus.PLANNED,)),
-    "waiting": ("Needs approval", (ActionStatus.WAITING,)),
-    "blocked": ("Blocked", (ActionStatus.BLOCKED,)),
-    "failed": ("Failed", (ActionStatus.FAILED, ActionStatus.EXPIRED)),
-    "succeeded": ("Verified", (ActionStatus.SUCCEEDED,)),
-}
 
 
 def approvals_page(identity: Identity, sort: str, now: datetime) -> dict[str, Any]:
@@ -158,46 +145,6 @@ def today(tenant: Tenant, now: datetime) -> dict[str, Any]:
         last_at=Max("decided_at", filter=decided),
     )
     return figures | {"median_wait_seconds": figures["median_wait"]}
-
-
-def actions_page(request: HttpRequest, tenant: Tenant) -> dict[str, Any]:
-    """Everything `actions/list.html` asks for; an unknown view or kind shows all."""
-    chosen, kind = request.GET.get("view", ""), request.GET.get("kind", "")
-    chosen = chosen if chosen in VIEWS else ""
-    kind = kind if kind in kinds() else ""
-    rows = actions_for(tenant)
-    if kind:
-        rows = rows.filter(kind=kind)
-    if chosen:
-        rows = rows.filter(status__in=VIEWS[chosen][1])
-    page = page_of(rows, request, ("-id",))
-    return {
-        "views": _views(tenant, chosen, kind),
-        "view": chosen,
-        "kind": kind,
-        "kinds": sorted((one.label, name) for name, one in kinds().items()),
-        "actions": page.rows,
-        "newer_url": page.newer_url,
-        "older_url": page.older_url,
-    }
-
-
-def _views(tenant: Tenant, chosen: str, kind: str) -> list[dict[str, Any]]:
-    """The tabs; only what is not over yet is counted, for the rest only grows."""
-    narrowed = {"kind": kind} if kind else {}
-    unsettled = Action.objects.filter(tenant=tenant, status__in=[*ACTIVE, ActionStatus.BLOCKED])
-    unsettled = unsettled.filter(**narrowed)
-    counts = dict(unsettled.values("status").annotate(n=Count("pk")).values_list("status", "n"))
-    counted = ("in_flight", "planned", "waiting", "blocked")
-    return [
-        {
-            "label": label,
-            "href": "?" + urlencode(({"view": name} if name else {}) | narrowed),
-            "count": sum(counts.get(s, 0) for s in statuses) if name in counted else None,
-            "current": name == chosen,
-        }
-        for name, (label, statuses) in VIEWS.items()
-    ]
 
 
 def admins_of(tenant: Tenant) -> list[str]:

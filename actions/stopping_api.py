@@ -13,7 +13,7 @@ from rest_framework.request import Request
 from rest_framework.response import Response
 
 from actions import stopping
-from actions.api import ActionFilter
+from actions.action_filters import ActionFilter
 from actions.models import Action
 from actions.serializers import ActionSerializer
 from awfdrs_site.kernel.rest import Body, Uuid

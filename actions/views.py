@@ -9,7 +9,7 @@ from django.shortcuts import render
 from django.utils import timezone
 from django.views.decorators.http import require_POST, require_safe
 
-from actions import deciding, pages, reversing, services
+from actions import action_pages, deciding, pages, reversing, services
 from actions.incident_page import incident_page
 from actions.models import Action
 from actions.selectors import get_action_for
@@ -41,7 +41,8 @@ def approvals(request: PageRequest) -> HttpResponse:
 @require_safe
 def action_list(request: PageRequest) -> HttpResponse:
     identity = require(request.identity, Scope.READ)
-    return render(request, "actions/list.html", pages.actions_page(request, identity.tenant))
+    context = action_pages.list_page(request, identity.tenant, timezone.now())
+    return render(request, "actions/list.html", context)
 
 
 @require_POST

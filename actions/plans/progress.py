@@ -4,7 +4,10 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from operator import attrgetter
 from typing import Any
+
+from django.utils import timezone
 
 from actions.models import Action, Recovery, StepRole
 from actions.plans.document import Call, Plan, Step
@@ -74,8 +77,8 @@ class Progress:
 
 
 def progress_of(recovery: Recovery) -> Progress:
-    """Reads the recovery's actions, oldest first; no other query."""
-    actions, plan = list(recovery.actions.all()), recovery.plan()
+    """Reads the recovery's actions; no other query."""
+    actions, plan = sorted(recovery.actions.all(), key=attrgetter("pk")), recovery.plan()
     if plan is None:
         return Progress(((_retry(actions),),) if actions else ())
     return progress(plan, actions, over=recovery.status in SETTLED)
@@ -107,10 +110,10 @@ class _Look:
         self.actions, self.none = actions, SKIPPED if over else PENDING
 
     def step(self, step: Step, group: int) -> Part:
-        undo = None
-        if step.undo is not None:
+        undo, call = None, step.undo or self.own_undo(step)
+        if call is not None:
             title = f"Undo: {step.label}"
-            undo = self.part(step.key, StepRole.UNDO, step.undo, title, none=STANDBY)
+            undo = self.part(step.key, StepRole.UNDO, call, title, none=STANDBY)
         undone = undo is not None and undo.state == ActionStatus.SUCCEEDED
         return self.part(
             step.key,
@@ -123,6 +126,14 @@ class _Look:
             group=group,
             **({"state": ROLLED_BACK} if undone else {}),
         )
+
+    def own_undo(self, step: Step) -> Call | None:
+        """What takes the step back by its kind's own knowledge, once it took effect."""
+        from actions.undoing import undo_of  # the catalog's modules import this one
+
+        mine = (one for one in self.actions if (one.step, one.role) == (step.key, StepRole.DO))
+        undos = [undo_of(one, timezone.now()) for one in mine if one.result.get("taken")]
+        return undos[-1] if undos else None
 
     def part(
         self, key: str, role: StepRole, call: Call, title: str, none: str = "", **more: Any

@@ -4,9 +4,8 @@ from __future__ import annotations
 
 from uuid import UUID
 
-from django.db.models import F, Prefetch, Q, QuerySet
+from django.db.models import F, Q, QuerySet
 
-from actions.models import Action
 from actions.plans.models import Recovery, RecoveryPlan
 from awfdrs_site.kernel.problem import not_found
 from tenants.models import Tenant
@@ -50,8 +49,8 @@ def recoveries_for(tenant: Tenant) -> QuerySet[Recovery]:
 
 
 def with_attempts(rows: QuerySet[Recovery]) -> QuerySet[Recovery]:
-    """The recoveries with their actions loaded, oldest first."""
-    return rows.prefetch_related(Prefetch("actions", Action.objects.order_by("id")))
+    """The recoveries with their actions loaded."""
+    return rows.prefetch_related("actions")
 
 
 def get_recovery_for(tenant: Tenant, pk: UUID) -> Recovery:

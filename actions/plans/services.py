@@ -3,11 +3,14 @@
 from __future__ import annotations
 
 from datetime import datetime
+from functools import partial
 from typing import Any
 
 from django.db import transaction
+from django.utils.functional import SimpleLazyObject
 
 from actions.plans.models import Recovery, RecoveryPlan
+from actions.plans.progress import progress_of
 from actions.plans.states import SETTLED, TRANSITIONS, RecoveryState
 from ai.models import Decision
 from ai.services import remember_reversal
@@ -47,6 +50,7 @@ def begin(
         created_at=now,
         correlation_id=incident.correlation_id,
     )
+    show(recovery)
     if template is not None:
         work.enqueue("recover", incident.tenant_id, [recovery.pk], now)
     return recovery
@@ -92,6 +96,7 @@ def move(
         if reason != recovery.reason:
             recovery.reason = reason
             recovery.save(update_fields=["reason"])
+        show(recovery)
         return recovery
     change_status(
         recovery,
@@ -104,10 +109,17 @@ def move(
         history=[*recovery.history, _entry(to, now, reason)],
         finished_at=now if to in SETTLED else None,
     )
-    data = {"id": str(recovery.pk), "status": to, "incident": str(recovery.incident_id)}
-    live.publish(recovery.tenant_id, "recoveries", data=data)
-    live.publish(recovery.tenant_id, f"incident:{recovery.incident_id}", data=data)
+    show(recovery)
     return recovery
+
+
+def show(recovery: Recovery) -> None:
+    """Let the open pages follow the recovery and its steps, as they are at the commit."""
+    recovery.progress = SimpleLazyObject(partial(progress_of, recovery))  # type: ignore[attr-defined]
+    row = {"recovery": recovery}
+    live.publish(recovery.tenant_id, "recoveries", template="recoveries/_row.html", context=row)
+    data = {"id": str(recovery.pk), "status": recovery.status}
+    live.publish(recovery.tenant_id, f"incident:{recovery.incident_id}", data=data)
 
 
 @transaction.atomic

@@ -51,6 +51,9 @@ def test_lists_show_the_newest_first_and_narrow(api: Client, cast: Cast) -> None
     assert found(status="waiting") == [str(new.pk)]
     assert found(status="waiting,succeeded", type="retry") == [str(new.pk), str(old.pk)]
     assert found(type="escalate") == [str(stop.pk)]
+    assert found(type="http,notify") == []
+    assert found(workflow=first.workflow.name) == found(workflow=str(first.workflow_id))
+    assert found(workflow="none.such") == []
     assert found(incident=str(first.pk)) == [str(old.pk)]
     assert found(until=half_an_hour_ago) == [str(old.pk)]
     assert found(since=half_an_hour_ago) == [str(stop.pk), str(new.pk)]
@@ -60,7 +63,13 @@ def test_lists_show_the_newest_first_and_narrow(api: Client, cast: Cast) -> None
 
 @pytest.mark.parametrize(
     ("query", "field"),
-    [("status=done", "status"), ("type=undo", "type"), ("incident=1", "incident"), ("x=1", "x")],
+    [
+        ("status=done", "status"),
+        ("type=undo", "type"),
+        ("type=retry,undo", "type"),
+        ("incident=1", "incident"),
+        ("x=1", "x"),
+    ],
 )
 def test_a_query_that_means_nothing_is_refused(api: Client, query: str, field: str) -> None:
     assert errors(api.get(f"{BASE}?{query}"))[0][0] == field

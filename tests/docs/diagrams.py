@@ -1,4 +1,4 @@
-"""The diagrams of docs/life-cycles.md, drawn from the tables the code goes by.
+"""The diagrams of life cycles in docs/, drawn from the tables the code goes by.
 
 `python -m tests.docs.diagrams` draws them anew; a test compares. Words for a step are kept here,
 one for each step of a table, so that a new step cannot stay without one.
@@ -10,7 +10,13 @@ from collections.abc import Mapping
 from pathlib import Path
 
 PROJECT = Path(__file__).resolve().parents[2]
-PAGE = PROJECT / "docs" / "life-cycles.md"
+# Where each is drawn.
+PAGES = {
+    "incident": PROJECT / "docs" / "life-cycles.md",
+    "action": PROJECT / "docs" / "life-cycles.md",
+    "breaker": PROJECT / "docs" / "life-cycles.md",
+    "recovery": PROJECT / "docs" / "recovery.md",
+}
 Table = Mapping[str, frozenset[str]]
 Words = Mapping[tuple[str, str], str]
 
@@ -76,7 +82,34 @@ BREAKER_WORDS: Words = {
     ("disabled", "open"): _BY_HAND,
     ("disabled", "forced_open"): _BY_HAND,
 }
+# The states of a recovery that may follow each other in any order, for a plan may meet any of them
+# at each of its steps: one box, so that the rest can be read.
+BOX = "under_way"
+RECOVERY_BOX = {
+    "awaiting_approval": "a step waits for a person",
+    "cooldown": "a step waits for the cooldown",
+    "executing": "a step is due or on its way",
+    "verifying": "the steps are done, the verification is not",
+    "needs_human": "a step is blocked or expired",
+}
+RECOVERY_WORDS: Words = {
+    ("detecting", "analyzing"): "stage analyse takes its incident up",
+    ("analyzing", "planning"): "its decision is stored",
+    ("planning", BOX): "its first step starts",
+    ("planning", "rolling_back"): "taken back before it began",
+    ("planning", "completed"): "its incident was over by then",
+    ("planning", "failed"): "nothing could be started",
+    (BOX, "rolling_back"): "a step failed whose plan says so, or it is taken back",
+    (BOX, "completed"): "verified, or over by itself",
+    (BOX, "failed"): "a step or the verification failed, or a person said no",
+    (BOX, "rolled_back"): "nothing was left to undo",
+    ("rolling_back", "rolled_back"): "all that took effect is undone",
+    ("rolling_back", "needs_human"): "a step cannot be undone",
+    ("completed", "rolling_back"): "a person takes it back, or its incident came back",
+    ("failed", "rolling_back"): "a person takes it back",
+}
 # In which states the gate may let a row begin.
+RECOVERY_STARTS = {"detecting": "its incident opened"}
 INCIDENT_STARTS = {"new": "first failure of its signature"}
 BREAKER_STARTS = {"closed": "first failure that names the vendor, or an admin"}
 ACTION_STARTS = {
@@ -96,26 +129,52 @@ def drawn(table: Table, words: Words, starts: Mapping[str, str]) -> str:
     return "```mermaid\n" + "\n".join(lines) + "\n```"
 
 
+def boxed(table: Table) -> Table:
+    """The table with the states of RECOVERY_BOX as one; ValueError where they differ too much."""
+    box = frozenset(RECOVERY_BOX)
+    leaves = {table[state] - box for state in box}
+    if len(leaves) > 1 or any(box - {state} - table[state] for state in box):
+        raise ValueError("what is in the box is not left alike, or not in any order")
+    into = {
+        state: (after - box) | ({BOX} if box <= after else after & box)
+        for state, after in table.items()
+        if state not in box
+    }
+    return into | {BOX: leaves.pop()}
+
+
+def drawn_recovery(table: Table) -> str:
+    """The diagram with the box and what its states mean."""
+    inside = "\n".join(f"        {state}: {why}" for state, why in RECOVERY_BOX.items())
+    head, _, rest = drawn(boxed(table), RECOVERY_WORDS, RECOVERY_STARTS).partition("    [*]")
+    return f"{head}    state {BOX} {{\n{inside}\n    }}\n    [*]{rest}"
+
+
 def diagrams() -> dict[str, str]:
     """By the name that marks its place on the page."""
+    from actions.plans.states import TRANSITIONS as RECOVERIES
     from actions.states import TRANSITIONS as ACTIONS
     from incidents.states import TRANSITIONS as INCIDENTS
     from safety.breaker import TRANSITIONS as BREAKERS
 
     return {
-        "incident": drawn(_plain(INCIDENTS), INCIDENT_WORDS, INCIDENT_STARTS),
-        "action": drawn(_plain(ACTIONS), ACTION_WORDS, ACTION_STARTS),
-        "breaker": drawn(_plain(BREAKERS), BREAKER_WORDS, BREAKER_STARTS),
+        "incident": drawn(plain(INCIDENTS), INCIDENT_WORDS, INCIDENT_STARTS),
+        "action": drawn(plain(ACTIONS), ACTION_WORDS, ACTION_STARTS),
+        "breaker": drawn(plain(BREAKERS), BREAKER_WORDS, BREAKER_STARTS),
+        "recovery": drawn_recovery(plain(RECOVERIES)),
     }
 
 
-def _plain(table: Table) -> Table:
+def plain(table: Table) -> Table:
     return {str(state): frozenset(map(str, after)) for state, after in table.items()}
 
 
-def with_diagrams(page: str) -> str:
-    """`page` with each diagram between its two marks drawn anew."""
+def with_diagrams(path: Path) -> str:
+    """The page with each of its diagrams drawn anew between its two marks."""
+    page = path.read_text()
     for name, diagram in diagrams().items():
+        if PAGES[name] != path:
+            continue
         before, begin, rest = page.partition(f"<!-- drawn: {name} -->\n")
         _, end, after = rest.partition("<!-- end -->")
         if not end:
@@ -133,4 +192,5 @@ if __name__ == "__main__":
     os.environ.setdefault("DJANGO_SETTINGS_MODULE", "awfdrs_site.settings")
     os.environ.setdefault("SECRET_KEY", "only-for-drawing-" * 4)
     django.setup()
-    PAGE.write_text(with_diagrams(PAGE.read_text()))
+    for page in set(PAGES.values()):
+        page.write_text(with_diagrams(page))

@@ -41,8 +41,11 @@ class Demo:
 
     def incidents(self) -> list[dict[str, Any]]:
         """The newest incidents."""
+        return self._newest("incidents")
+
+    def _newest(self, what: str) -> list[dict[str, Any]]:
         answer = httpx.get(
-            f"{self.site.url}/api/v1/incidents",
+            f"{self.site.url}/api/v1/{what}",
             headers={"Authorization": f"Bearer {self.key}"},
             trust_env=False,
         )
@@ -52,6 +55,10 @@ class Demo:
     def verifying(self) -> list[dict[str, Any]]:
         """Those whose retry was sent, and which are watched until they show that they recovered."""
         return [row for row in self.incidents() if row["recovery"] == "verifying"]
+
+    def newest_recovery(self) -> str:
+        """Its id."""
+        return str(self._newest("recoveries")[0]["id"])
 
     def tell_simulator(self, path: str, **body: Any) -> None:
         """One of the simulator's controls."""
@@ -152,6 +159,8 @@ def take_all(browser: Browser, demo: Demo) -> None:
         "incident": f"{site}/incidents/{subject['id']}/",
         "approvals": f"{site}/approvals/",
         "actions": f"{site}/actions/",
+        "recoveries": f"{site}/recoveries/",
+        "recovery": f"{site}/recoveries/{demo.newest_recovery()}/",
         "safety": f"{site}/safety/",
     }
     with signed_in(browser, demo, "alice") as page:

@@ -163,8 +163,31 @@ def stop_workflow(*, workflow_id: str, reason: str) -> None:
     )
 
 
+def begin_recovery(*, tenant_id: str, source: str) -> str:
+    """Begin a recovery of the tenant's newest incident under the plan, as approved; its id."""
+    from django.db import transaction
+    from django.utils import timezone
+
+    from actions.plans.services import begin
+    from actions.plans.templates import save_plan
+    from awfdrs_site.kernel.actor import MACHINE
+    from awfdrs_site.kernel.transition import lock
+    from incidents.models import Incident
+    from tenants.models import Tenant
+
+    tenant, now = Tenant.objects.get(pk=tenant_id), timezone.now()
+    plan = save_plan(tenant=tenant, source=source, actor=MACHINE, now=now)
+    with transaction.atomic():
+        incident = lock(Incident.objects.filter(tenant=tenant).latest("opened_at"))
+        recovery = begin(incident, decision=None, template=plan, now=now)
+        recovery.approved_by_name = "anna"
+        recovery.save(update_fields=["approved_by_name"])
+    return str(recovery.pk)
+
+
 CALLS: dict[str, Callable[..., Any]] = {
-    call.__name__: call for call in (make_tenant, retry_at, join, sign_in, stop_workflow)
+    call.__name__: call
+    for call in (make_tenant, retry_at, join, sign_in, stop_workflow, begin_recovery)
 }
 
 

@@ -6,8 +6,9 @@ import pytest
 from playwright.sync_api import Locator, Page, expect
 
 from tests.e2e.conftest import SignIn
+from tests.e2e.stagehand import Stagehand
 from tests.e2e.visit import Visit
-from tests.e2e.world import World
+from tests.e2e.world import World, await_
 
 pytestmark = pytest.mark.e2e
 
@@ -101,7 +102,7 @@ def test_it_reads_incidents(world: World, phone: Visit) -> None:
 
 
 @pytest.mark.parametrize(
-    "path", ["/", "/incidents/?status=", "/approvals/", "/actions/", "/safety/"]
+    "path", ["/", "/incidents/?status=", "/approvals/", "/actions/", "/recoveries/", "/safety/"]
 )
 def test_it_fits(world: World, phone: Visit, path: str) -> None:
     """Also with the longest words a sender may choose, and a reason of the longest length."""
@@ -115,6 +116,21 @@ def test_it_fits(world: World, phone: Visit, path: str) -> None:
     world.await_incident("escalated")
     page = phone.open(path)
     _fits(page)
+
+
+def test_it_fits_a_recovery(world: World, stagehand: Stagehand, phone: Visit) -> None:
+    """The list, and the page with every step and attempt open."""
+    world.post_event(resource_type="x" * 100, resource_id="r" * 255)
+    world.await_incident("escalated")
+    tell = "y" * 500
+    source = f"name: tell\nsteps: [{{key: {'k' * 60}, kind: notify, with: {{text: {tell}}}}}]"
+    pk = stagehand("begin_recovery", tenant_id=world.tenant_id, source=source)
+    await_(lambda: world.get("/recoveries", state="completed"), "a recovery that has ended")
+    for path in ("/recoveries/", f"/recoveries/{pk}/"):
+        page = phone.open(path)
+        for attempt in page.locator("details.attempt summary").all():
+            attempt.tap()
+        _fits(page)
 
 
 def test_it_stops_by_thumb(world: World, phone: Visit) -> None:

@@ -19,14 +19,15 @@ BREAK = "\"'></textarea></script><svg onload=alert(3)>"
 JSON_BREAK = '</script><script>alert(4)</script>{{7*7}}{% now "Y" %}'
 WORD = "<svg/onload=alert(5)>"
 
-PAGES = ("/", "/incidents/?status=", "/approvals/", "/actions/", "/safety/")
+PAGES = ("/", "/incidents/?status=", "/approvals/", "/actions/", "/recoveries/", "/safety/")
 MORE_PAGES = (
     "/?range=7d",
     "/incidents/",
     "/incidents/?status=resolved&resolved=24h",
     "/incidents/?q=%3Cscript%3Ealert(6)%3C%2Fscript%3E",
     "/approvals/?sort=severity",
-    "/actions/?view=blocked",
+    "/actions/?status=blocked&type=retry",
+    "/recoveries/?state=failed%2Crolled_back&since=7d",
 )
 ERRORS = {
     "/incidents/00000000-0000-0000-0000-000000000000/": 404,
@@ -106,10 +107,11 @@ def test_it_shows_every_page_without_a_mistake(world: World, sign_in: SignIn) ->
     world.fail("expired-credential")
     world.await_incident("escalated")
     details = [f"/incidents/{row['id']}/" for row in world.get("/incidents")]
+    details.insert(0, f"/recoveries/{world.get('/recoveries')[0]['id']}/")
     for name, theme, paths in (
         ("anna", "dark", (*PAGES, *MORE_PAGES, *details)),
-        ("alice", "light", (*PAGES, details[0])),
-        ("vera", "auto", (*PAGES, details[0])),
+        ("alice", "light", (*PAGES, *details[:2])),
+        ("vera", "auto", (*PAGES, *details[:2])),
     ):
         visit = sign_in(name)
         visit.context.add_cookies([{"name": "theme", "value": theme, "url": visit.url}])

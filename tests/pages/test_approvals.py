@@ -221,8 +221,8 @@ def test_it_lists_actions_by_their_state(cast: Cast, alice: Client, waiting: Act
     assert counts["In flight"] == 0
     assert counts["All"] is None
     assert [row.pk for row in response.context["actions"]] == [waiting.pk]
-    assert list(alice.get("/actions/?view=failed").context["actions"]) == []
-    assert [row.pk for row in alice.get("/actions/?view=waiting").context["actions"]] == [
+    assert list(alice.get("/actions/?status=failed,expired").context["actions"]) == []
+    assert [row.pk for row in alice.get("/actions/?status=waiting").context["actions"]] == [
         waiting.pk
     ]
     decide(alice, waiting, "reject", cause="Other")

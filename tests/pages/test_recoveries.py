@@ -109,20 +109,30 @@ def test_it_shows_every_step_and_the_way_back(alice: Client, cast: Cast) -> None
     assert text.index("Undo: Left") < text.index("Undo: Drain")
 
 
-def test_actions_narrow_to_a_kind(alice: Client, cast: Cast) -> None:
-    """Any kind of the catalog; the tabs keep it, and an unknown one shows all."""
+def test_actions_narrow(alice: Client, cast: Cast) -> None:
+    """To any kind of the catalog, to states, to a workflow, to a time; a wrong one is refused."""
     recovery = a_recovery(an_incident_row(cast.capture), "executing")
     told_people = an_attempt(recovery, "drain", kind="escalate")
-    an_attempt(recovery, "left", "planned", kind="retry")
+    planned = an_attempt(recovery, "left", "planned", kind="retry")
+    contacts = a_recovery(an_incident_row(cast.contacts), "executing")
+    old = an_attempt(contacts, "drain", kind="http", created_at=timezone.now() - 2 * DAY)
 
-    def rows(query: str) -> list[str]:
-        return re.findall(r'id="action-([0-9a-f-]{36})"', alice.get(query).content.decode())
+    def rows(query: str = "") -> list[str]:
+        answer = alice.get(f"/actions/{query}")
+        assert answer.status_code == 200
+        return re.findall(r'id="action-([0-9a-f-]{36})"', answer.content.decode())
 
-    assert rows("/actions/?kind=escalate") == [str(told_people.pk)]
-    assert rows("/actions/?kind=escalate&view=planned") == []
-    assert len(rows("/actions/?kind=unheard-of")) == len(rows("/actions/")) == 2
-    answer = alice.get("/actions/?kind=escalate")
-    assert "?view=planned&kind=escalate" in links_of(answer)
+    assert rows() == [str(old.pk), str(planned.pk), str(told_people.pk)]
+    assert rows("?type=escalate") == [str(told_people.pk)]
+    assert rows("?type=escalate&status=planned") == []
+    assert rows("?type=http&workflow=crm.contact-sync") == [str(old.pk)]
+    assert rows("?workflow=payments.capture&status=planned") == [str(planned.pk)]
+    assert rows("?since=24h") == [str(planned.pk), str(told_people.pk)]
+    assert "No action matches" in text_of(alice.get("/actions/?type=sns"))
+    for query in ("?type=unheard-of", "?status=done", "?since=yesterday"):
+        assert alice.get(f"/actions/{query}").status_code == 400
+    answer = alice.get("/actions/?type=escalate")
+    assert "?status=planned" in links_of(answer)
     assert all(kind.label in text_of(answer) for kind in kinds().values())
 
 
@@ -150,6 +160,18 @@ def test_it_offers_no_undo_where_there_is_none(
     recovery = a_recovery(an_incident_row(cast.capture), status)
     an_attempt(recovery, "drain", result={"taken": took_effect})
     assert post_forms(alice.get(f"/recoveries/{recovery.pk}/")) == []
+
+
+def test_it_offers_the_undo_that_a_kind_knows(alice: Client, cast: Cast) -> None:
+    """A pause whose plan names no undo: once it took effect, its kind knows the way back."""
+    source = "name: pause\nsteps: [{key: pause, kind: touch}]"
+    plan = a_plan(cast.meridian, "pause", source=source)
+    recovery = a_recovery(an_incident_row(cast.capture), plan=plan)
+    page = f"/recoveries/{recovery.pk}/"
+    assert post_forms(alice.get(page)) == []
+    an_attempt(recovery, "pause", kind="pause_workflow", result={"taken": True, "switch": "x"})
+    assert len(post_forms(alice.get(page))) == 1
+    assert "Undo: Pause Stands by" in text_of(alice.get(page))
 
 
 def test_a_late_undo_is_told_not_done(alice: Client, cast: Cast) -> None:

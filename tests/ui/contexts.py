@@ -260,9 +260,16 @@ def action_list(empty: bool = False) -> dict[str, Any]:
     ]
     return {
         "views": views,
-        "view": "",
-        "kind": "retry",
-        "kinds": [("Notify", "notify"), ("Retry", "retry")],
+        "filters": [
+            {
+                "name": "type",
+                "label": "Kind",
+                "value": "retry",
+                "clear_url": "?",
+                "options": [("notify", "Notify"), ("retry", "Retry")],
+            }
+        ],
+        "clear_all_url": "" if empty else "/actions/",
         "actions": [] if empty else made,
         "newer_url": "",
         "older_url": "" if empty else "?before=1",
