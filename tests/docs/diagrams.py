@@ -123,7 +123,7 @@ def drawn(table: Table, words: Words, starts: Mapping[str, str]) -> str:
     """The table as a Mermaid state diagram. Raises KeyError for a step without words."""
     lines = ["stateDiagram-v2", *(f"    [*] --> {to}: {why}" for to, why in starts.items())]
     for state, after in table.items():
-        order = sorted(after, key=list(table).index)
+        order = sorted(after, key=[*table, *sorted(after)].index)
         lines += [f"    {state!s} --> {to!s}: {words[state, to]}" for to in order]
     lines += [f"    {state!s} --> [*]" for state, after in table.items() if not after]
     return "```mermaid\n" + "\n".join(lines) + "\n```"
