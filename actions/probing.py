@@ -16,13 +16,22 @@ from safety.models import EventKind
 
 
 def began_at(probe: Action) -> datetime:
-    """From when on a probe looks: its first try from the last step that acted, a further one from
-    its own beginning, for what failed before it has failed the try before."""
+    """From when on a probe looks for successes: its first try from the last step that acted, a
+    further one from its own beginning, for what failed before it has failed the try before."""
+    return _last_acted(probe, "sent_at")
+
+
+def acted_until(probe: Action) -> datetime:
+    """From when on the failure must stay away: as `began_at`, but once that step was over."""
+    return _last_acted(probe, "finished_at")
+
+
+def _last_acted(probe: Action, field: str) -> datetime:
     assert probe.sent_at is not None
     if probe.recovery is None or probe.attempt > 1:
         return probe.sent_at
     done = probe.recovery.actions.filter(acts=True, role=StepRole.DO)
-    last: datetime | None = done.aggregate(last=Max("sent_at"))["last"]
+    last: datetime | None = done.aggregate(last=Max(field))["last"]
     return last or probe.sent_at
 
 

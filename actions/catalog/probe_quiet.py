@@ -8,7 +8,7 @@ from typing import Annotated
 import msgspec
 
 from actions.catalog.kind import Kind, Order, Outcome, Preview, Send
-from actions.probing import failed_since, failures_in_hand
+from actions.probing import acted_until, failed_since, failures_in_hand
 
 
 class Quiet(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
@@ -37,7 +37,7 @@ class ProbeQuiet(Kind):
     def ask(self, order: Order, parameters: Quiet) -> Outcome | Send:
         incident, since = order.action.incident, order.action.sent_at
         assert since is not None
-        if failed_since(incident, since):
+        if failed_since(incident, acted_until(order.action)):
             return Outcome("accepted", 0, "It failed the same way again", ended=False)
         until = since + timedelta(seconds=parameters.seconds)
         over = order.now >= until and not failures_in_hand(incident, until)

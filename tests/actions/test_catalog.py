@@ -235,6 +235,18 @@ def test_a_further_try_looks_from_its_own_beginning(begin: Begin, workflow: Work
     assert drive(recovery).status == "completed"
 
 
+def test_a_failure_before_the_probe_begins_is_none_of_quiet(
+    begin: Begin, workflow: Workflow
+) -> None:
+    """Between the last step and the probe there may be a wait, or a worker that comes late.
+
+    Seen red with the probe's own beginning in the place of `acted_until`: verified.
+    """
+    recovery = drive(begin(PAUSE, verify="kind: probe_quiet, tries: 1"), rounds=1)
+    event(workflow, "failure", resource_type="order", resource_id="9")
+    assert drive(recovery).status == "rolled_back"
+
+
 def test_quiet_is_quiet_for_all_of_its_time(begin: Begin, workflow: Workflow) -> None:
     """Not before its seconds are over, and not while a failure from before waits to be looked at.
 
