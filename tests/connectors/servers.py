@@ -2,25 +2,13 @@
 
 from __future__ import annotations
 
-import json
-import threading
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, field
-from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
-from typing import Any
 
+from bench.loopback import Answer, Call, listening
 
-@dataclass(frozen=True)
-class Call:
-    method: str
-    path: str
-    headers: dict[str, str]
-    body: Any
-
-
-# A status and a document, or "drop": the call is carried out and its answer lost.
-Answer = tuple[int, Any] | str
+__all__ = ["Answer", "Call"]
 
 
 @dataclass
@@ -34,43 +22,16 @@ class Server:
     def made(self) -> list[tuple[str, str]]:
         return [(call.method, call.path) for call in self.calls]
 
+    def take(self, call: Call) -> Answer:
+        self.calls.append(call)
+        return self.answer(call)
+
 
 @contextmanager
 def a_server(answer: Callable[[Call], Answer]) -> Iterator[Server]:
     server = Server(answer)
-
-    class Handler(BaseHTTPRequestHandler):
-        def handle_any(self) -> None:
-            text = self.rfile.read(int(self.headers.get("Content-Length", 0)))
-            headers = {name.lower(): value for name, value in self.headers.items()}
-            body = json.loads(text) if text else None
-            call = Call(self.command, self.path, headers, body)
-            server.calls.append(call)
-            got = server.answer(call)
-            if isinstance(got, str):
-                self.connection.close()
-                return
-            status, document = got
-            reply = json.dumps(document).encode()
-            self.send_response(status)
-            self.send_header("Content-Length", str(len(reply)))
-            self.end_headers()
-            self.wfile.write(reply)
-
-        do_GET = do_POST = do_PUT = handle_any  # noqa: N815  (what the base class looks for)
-
-        def log_message(self, *args: object) -> None:
-            """Quiet."""
-
-    listening = ThreadingHTTPServer(("127.0.0.1", 0), Handler)
-    listening.daemon_threads = True
-    threading.Thread(target=listening.serve_forever, args=(0.02,), daemon=True).start()
-    server.url = f"http://127.0.0.1:{listening.server_port}"
-    try:
+    with listening(server.take) as server.url:
         yield server
-    finally:
-        listening.shutdown()
-        listening.server_close()
 
 
 class Airflow:
