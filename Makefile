@@ -57,7 +57,7 @@ drill: $(VENV)/.dev ## a failure from first event to recovery, against the real 
 SEED ?= 1
 SCALE ?= small
 faults: $(VENV)/.dev ## processes killed and stopped while they send (SEED=n, SCALE=small|full)
-	$(BIN)/python -m bench.faults --seed $(SEED) --scale $(SCALE) $(ARGS)
+	$(ON_OWN_SERVERS) $(BIN)/python -m bench.faults --seed $(SEED) --scale $(SCALE) $(ARGS)
 
 bench: $(VENV)/.dev ## the measurements of docs/performance
 	$(BIN)/python -m bench $(ARGS)

@@ -8,7 +8,7 @@ from typing import Any
 import msgspec
 
 from actions.catalog import kinds
-from actions.catalog.kind import Kind, Order, Outcome, Send
+from actions.catalog.kind import Kind, Order, Outcome, Preview, Send
 from actions.retry_call import Endpoint, ask_status, request_retry
 
 SECRET = "whsec_" + "c2VjcmV0LXNlY3JldC1zZWNyZXQtMTIzNA=="
@@ -31,6 +31,9 @@ class Touch(Kind):
     label = "Touch"
     says = "Touches the target."
     parameters = What
+
+    def preview(self, order: Order, parameters: What) -> Preview:
+        return Preview(self.says, (f"POST {parameters.url}",))
 
     def run(self, order: Order, parameters: What) -> Outcome | Send:
         body = msgspec.to_builtins(parameters)
