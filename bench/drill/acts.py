@@ -6,11 +6,21 @@ import os
 import signal
 import time
 from collections import Counter
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Sequence
 from concurrent.futures import ThreadPoolExecutor
+from functools import partial
 from typing import Any
 
-from bench.drill import breakers, forecast, limits, redis_gone, stops
+from bench.drill import (
+    breakers,
+    forecast,
+    herd,
+    limits,
+    rebuild,
+    recoveries,
+    redis_gone,
+    stops,
+)
 from bench.drill.result import ITEMS, Result, await_
 from bench.drill.stage_set import Stage, a_stage, worker_pid
 from bench.instance import Instance
@@ -22,19 +32,30 @@ from simulator.scenario import RecoveryKind, Scenario, all_scenarios
 SHORT: dict[RecoveryKind, float] = {RecoveryKind.OUTAGE: 4.0, RecoveryKind.ITSELF: 3.0}
 
 
-def play_all(instance: Instance) -> Iterator[Result]:
-    """Every scenario of the simulator in turn, then the drills that are no scenario."""
-    for scenario in all_scenarios().values():
-        with a_stage(instance) as stage:
-            yield play(stage, scenario)
-    drills = (
-        *(duplicates, worker_killed, stops.kill_switch),
-        *(breakers.breaker, limits.rate_limit, redis_gone.redis_gone),
-    )
-    for drill in drills:
-        with a_stage(instance) as stage:
-            yield drill(stage)
-    yield forecast.what_if(instance)
+def all_drills() -> dict[str, Callable[[Instance], Result]]:
+    """Every scenario of the simulator, then the drills that are no scenario, in their order."""
+    scenarios = all_scenarios().items()
+    staged: dict[str, Callable[[Stage], Result]] = {
+        **{name: partial(play, scenario=scenario) for name, scenario in scenarios},
+        "duplicates": duplicates,
+        "worker-killed": worker_killed,
+        "plan-verified": recoveries.verified,
+        "plan-rolled-back": recoveries.rolled_back,
+        "plan-worker-killed": recoveries.worker_killed,
+        "rebuild": rebuild.rebuild,
+        "kill-switch": stops.kill_switch,
+        "breaker": breakers.breaker,
+        "herd": herd.herd,
+        "rate-limit": limits.rate_limit,
+        "redis-gone": redis_gone.redis_gone,
+    }
+    drills = {name: partial(_on_a_stage, drill) for name, drill in staged.items()}
+    return {**drills, "what-if": forecast.what_if}
+
+
+def _on_a_stage(drill: Callable[[Stage], Result], instance: Instance) -> Result:
+    with a_stage(instance) as stage:
+        return drill(stage)
 
 
 def play(stage: Stage, scenario: Scenario) -> Result:

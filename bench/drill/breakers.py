@@ -30,7 +30,14 @@ def breaker(stage: Stage) -> Result:
     """Failures open it, recoveries are held, probes close it, the rest follows a few a second."""
     began = time.monotonic()
     result = Result("circuit breaker", events=len(CODES) + 1, action="retry")
-    workflow = _set_up(stage)
+    workflow = quick_vendor(
+        stage,
+        retry_seconds=RETRY_SECONDS,
+        failure_threshold=len(CODES),
+        open_seconds=OPEN_SECONDS,
+        half_open_probes=PROBES,
+        release_per_second=PER_SECOND,
+    )
     _go_down(stage, result, workflow)
     held = await_(lambda: len(_held(stage)) == len(CODES))
     result.gate = f"{len(_held(stage))} held"
@@ -47,21 +54,16 @@ def breaker(stage: Stage) -> Result:
     return result
 
 
-def _set_up(stage: Stage) -> Workflow:
-    """A workflow of a vendor with a quick breaker; what is sent has time to be verified."""
+def quick_vendor(stage: Stage, *, retry_seconds: float, **breaker: int) -> Workflow:
+    """A workflow of a vendor with such a breaker; what is sent has time to be verified."""
     from safety.models import AutomationPolicy, RetryPolicy, Vendor
 
     workflow = stage.engine.directory.find(all_scenarios()[SCENARIO].workflow)
     assert workflow is not None
-    tenant_id = stage.engine.directory.tenant_id
-    Vendor.objects.filter(tenant_id=tenant_id, name=workflow.vendor).update(
-        failure_threshold=len(CODES),
-        open_seconds=OPEN_SECONDS,
-        half_open_probes=PROBES,
-        release_per_second=PER_SECOND,
-    )
+    tenant_id = stage.tenant_id
+    Vendor.objects.filter(tenant_id=tenant_id, name=workflow.vendor).update(**breaker)
     RetryPolicy.objects.filter(tenant_id=tenant_id).update(
-        initial_delay_seconds=RETRY_SECONDS, max_delay_seconds=RETRY_SECONDS, jitter_ratio=0.0
+        initial_delay_seconds=retry_seconds, max_delay_seconds=retry_seconds, jitter_ratio=0.0
     )
     AutomationPolicy.objects.filter(tenant_id=tenant_id).update(verify_seconds=60)
     return workflow

@@ -32,6 +32,10 @@ class Stage:
         directory = self.engine.directory
         return directory.tenant_id, directory.workflows[0].id
 
+    @property
+    def tenant_id(self) -> str:
+        return self.engine.directory.tenant_id
+
     def workflow_id(self, name: str) -> str:
         return next(w.id for w in self.engine.directory.workflows if w.name == name)
 

@@ -20,11 +20,13 @@ from actions.plans.states import TRANSITIONS as RECOVERIES
 from actions.states import TRANSITIONS as ACTIONS
 from awfdrs_site import env, stages
 from awfdrs_site.kernel import problem
+from bench.drill.acts import all_drills
 from incidents.states import TRANSITIONS as INCIDENTS
 from incidents.states import Recovery
 from safety.breaker import TRANSITIONS as BREAKERS
 from safety.gate import GateFacts, judge
 from safety.models import BreakerState
+from simulator.scenario import all_scenarios
 from tenants.access import SCOPES_OF
 from tenants.models import Scope
 from tests.docs import diagrams
@@ -277,3 +279,10 @@ def test_every_command_is_listed() -> None:
     listed = {name for row in rows for name in re.findall(r"^`make ([\w-]+)`", row[0])}
     targets = re.findall(r"^([a-z0-9-]+):.*## ", (PROJECT / "Makefile").read_text(), re.MULTILINE)
     assert listed == set(targets)
+
+
+def test_every_drill_is_told() -> None:
+    """The scenarios are the simulator's to tell; the others, in the order they are played."""
+    [rows] = tables(section(DOCS / "performance.md", "## The drill"))
+    told = [code(row[0])[0] for row in rows]
+    assert told == [name for name in all_drills() if name not in all_scenarios()]
