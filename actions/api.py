@@ -22,9 +22,9 @@ from actions.serializers import (
     RejectBody,
     RequestActionBody,
 )
-from awfdrs_site.kernel.rest import Body
+from awfdrs_site.kernel.rest import Body, NothingBody
 from incidents.selectors import get_incident_for
-from incidents.serializers import IncidentSerializer, NothingBody, OptionalComment
+from incidents.serializers import IncidentSerializer, OptionalComment
 from tenants.access import Identity
 from tenants.rest import TenantList, TenantView
 

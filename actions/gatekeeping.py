@@ -16,6 +16,7 @@ from uuid import UUID
 from django.db import connection
 from django.db.models import Count, Q, QuerySet
 
+from actions.catalog import kind_named
 from actions.models import Action, StepRole
 from awfdrs_site.kernel.transition import lock
 from incidents.models import FailingResource, Incident
@@ -59,6 +60,8 @@ def judge_and_take(action: Action, now: datetime) -> Receipt:
         return judge_action(action, now)
     tenant_id, name = action.tenant_id, action.incident.vendor
     _lock_counts(tenant_id)
+    if not kind_named(action.kind).calls_vendor:
+        return judge_action(action, now)
     vendor = calls.current(tenant_id, name, vendor_for(tenant_id, name), now)
     if vendor is None:
         return judge_action(action, now)
@@ -66,7 +69,7 @@ def judge_and_take(action: Action, now: datetime) -> Receipt:
         vendor = lock(vendor)
     receipt = judge_action(action, now, vendor)
     if receipt.outcome == "run":
-        answer = limiter.ask_shared(limiter.calls_of(vendor), counts=True)
+        answer = limiter.ask_shared(limiter.calls_of(vendor, now), counts=True)
         if answer is None or answer.over is not None:
             return judge(replace(receipt.inputs, **_calls(vendor, answer, now)))
         breakers.take(vendor, probe_of(action), now)
@@ -128,6 +131,7 @@ def judge_action(action: Action, now: datetime, vendor: Vendor | None = None) ->
     `vendor`: its row, where the caller has locked it.
     """
     incident = action.incident
+    calls_vendor = kind_named(action.kind).calls_vendor
     policy = policy_for(incident.tenant_id, incident.workflow_id)
     last_recovery = last_other_recovery(action, policy, now) if _begins(action) else None
     vendor = vendor or vendor_for(incident.tenant_id, incident.vendor)
@@ -138,6 +142,7 @@ def judge_action(action: Action, now: datetime, vendor: Vendor | None = None) ->
         workflow=incident.workflow.name,
         action_kind=action.kind,
         acts=action.acts,
+        calls_vendor=calls_vendor,
         vendor=incident.vendor,
         switches=tuple(map(_fact, _switches_before(action, now))),
         attempt=action.attempt,
@@ -237,9 +242,9 @@ def _turn(action: Action, vendor: Vendor, now: datetime) -> datetime | None:
 
 
 def _rate(action: Action, vendor: Vendor | None, now: datetime) -> dict[str, Any]:
-    if vendor is None or not action.acts:
+    if vendor is None or not (action.acts and kind_named(action.kind).calls_vendor):
         return {}
-    answer = limiter.ask_shared(limiter.calls_of(vendor), counts=False)
+    answer = limiter.ask_shared(limiter.calls_of(vendor, now), counts=False)
     return _calls(vendor, answer, now)
 
 
@@ -248,12 +253,17 @@ def _calls(vendor: Vendor, answer: Answer | None, now: datetime) -> dict[str, An
     here, for a send that cannot be counted is one too many [S4]."""
     facts: dict[str, Any] = {
         "vendor_calls": None,
-        "vendor_calls_per_minute": vendor.requests_per_minute,
+        "vendor_calls_per_minute": vendor.calls_per_minute(now),
     }
+    throttle = vendor.throttle(now)
+    if throttle:
+        facts["vendor_throttled_by"] = throttle.by
     if answer is None:
         return facts
     use = answer.tightest
     until = now + timedelta(microseconds=use.frees_us)
+    if throttle:
+        until = min(until, throttle.until)
     return facts | {"vendor_calls": use.used, "vendor_calls_until": until}
 
 

@@ -16,6 +16,7 @@ class LimitSerializer(serializers.Serializer[object]):
     """One limit. `reset_seconds`: when one more of it is free, 0 while nothing is used.
 
     `is_local`: Redis is away, so the figures are the share of the process that answered.
+    `throttled_until`, `throttled_by`: an action keeps it below the vendor's own limit, till then.
     """
 
     kind = serializers.CharField()
@@ -27,6 +28,8 @@ class LimitSerializer(serializers.Serializer[object]):
     reset_seconds = serializers.IntegerField()
     level = serializers.ChoiceField(["ok", "near", "over"])
     is_local = serializers.BooleanField()
+    throttled_until = serializers.DateTimeField(source="throttle.until", default=None)
+    throttled_by = serializers.CharField(source="throttle.by", default=None)
 
 
 class LimitsSerializer(serializers.Serializer[object]):

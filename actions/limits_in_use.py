@@ -32,7 +32,7 @@ def limits_in_use(
     return (
         _automated("Automated actions", seen["hour"], policy.max_actions_per_hour, HOUR, hour),
         _automated("Automated actions a day", seen["day"], policy.max_actions_per_day, DAY, day),
-        *rates_in_use(tenant, vendors),
+        *rates_in_use(tenant, now, vendors),
     )
 
 

@@ -29,7 +29,8 @@ from actions.recovery_serializers import (
     RecoverySerializer,
     SavePlanBody,
 )
-from incidents.serializers import NothingBody, OptionalComment
+from awfdrs_site.kernel.rest import NothingBody
+from incidents.serializers import OptionalComment
 from tenants.access import OPERATE, require
 from tenants.rest import TenantList, TenantView
 

@@ -81,10 +81,14 @@ def stop_targets(identity: Identity, now: datetime) -> dict[str, Any]:
 
 
 def nearest(limits: Iterable[LimitInUse]) -> list[LimitInUse]:
-    """The limits that are nearest to being reached, in the order in which they were given."""
+    """Those that are throttled or nearest to being reached, in the order in which they came."""
     rows = list(limits)
-    shown = sorted(rows, key=lambda limit: -limit.used / max(1, limit.limit))[:MOST_GAUGES]
+    shown = sorted(rows, key=_room)[:MOST_GAUGES]
     return [limit for limit in rows if limit in shown]
+
+
+def _room(limit: LimitInUse) -> tuple[bool, float]:
+    return limit.throttle is None, -limit.used / max(1, limit.limit)
 
 
 def may_use(scopes: frozenset[str], scope: str) -> bool:

@@ -20,7 +20,7 @@ from actions.safety_pages import engaged_like, safety_page, stop_targets, target
 from actions.stop_pages import breaker_question, said, stops_page, switch_page
 from awfdrs_site.kernel.pages import back, page_of, posted, told, words_of
 from awfdrs_site.kernel.problem import FieldError, Problem, invalid, not_found
-from safety import breakers, services
+from safety import breakers, services, throttling
 from safety.models import KillSwitch, SwitchScope
 from safety.selectors import get_switch_for, get_vendor_for, switches_for
 from tenants.access import OPERATE, Identity, require
@@ -241,4 +241,14 @@ def breaker(request: PageRequest) -> HttpResponse:
             actor=identity.actor,
             now=now,
         )
+    return back(request, PAGE)
+
+
+@require_POST
+def unthrottle(request: PageRequest) -> HttpResponse:
+    """Let the calls to `vendor` go at its own limit again."""
+    identity = require(request.identity, Scope.ACT)
+    vendor = get_vendor_for(identity.tenant, request.POST.get("vendor", ""))
+    with told(request, f"Calls to {vendor.name} are throttled no more."):
+        throttling.unthrottle(vendor=vendor, actor=identity.actor, now=timezone.now())
     return back(request, PAGE)

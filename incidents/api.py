@@ -13,7 +13,7 @@ from rest_framework.request import Request
 from rest_framework.response import Response
 
 from awfdrs_site.kernel.problem import FieldError, invalid
-from awfdrs_site.kernel.rest import Body
+from awfdrs_site.kernel.rest import Body, NothingBody
 from incidents import services
 from incidents.filters import (
     DEFAULT_ORDERING,
@@ -28,7 +28,6 @@ from incidents.serializers import (
     AssignBody,
     CommentBody,
     IncidentSerializer,
-    NothingBody,
     OptionalComment,
     StatusBody,
     TimelineEntrySerializer,

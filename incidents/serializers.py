@@ -77,10 +77,6 @@ class OptionalComment(Body):
     comment = Text(required=False, allow_blank=True, max_length=COMMENT_LIMIT)
 
 
-class NothingBody(Body):
-    """No fields; the body may be left out."""
-
-
 class CommentBody(Body):
     text = Text(max_length=COMMENT_LIMIT)
 

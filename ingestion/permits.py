@@ -37,7 +37,7 @@ class VendorPermit(TenantView):
         vendor = calls.current(self.tenant.pk, known.name, known, now) or known
         if not (permit := breakers.look(vendor, now)).allowed:
             raise _refused(vendor, permit)
-        answer = limiter.take(limiter.calls_of(vendor))
+        answer = limiter.take(limiter.calls_of(vendor, now))
         if answer.over is not None:
             raise limiter.refusal(answer, "calls a minute of this vendor")
         permit = breakers.take(vendor, f"permit:{uuid4()}", now)

@@ -14,8 +14,8 @@ from rest_framework.request import Request
 from rest_framework.response import Response
 
 from awfdrs_site.kernel.problem import not_found
-from awfdrs_site.kernel.rest import OneOf
-from safety import breakers, services
+from awfdrs_site.kernel.rest import NothingBody, OneOf
+from safety import breakers, services, throttling
 from safety.models import BreakerState, KillSwitch, SwitchScope, Vendor
 from safety.selectors import engaged_switches, get_switch_for, get_vendor_for, switches_for
 from safety.serializers import (
@@ -29,6 +29,7 @@ from safety.serializers import (
     WorkflowSerializer,
 )
 from tenants.access import OPERATE, Identity, require
+from tenants.engines import fail_back
 from tenants.models import Tenant, Workflow
 from tenants.rest import TenantList, TenantView
 
@@ -213,6 +214,20 @@ class SetBreaker(TenantView):
         return Response(VendorDetailSerializer(vendor).data)
 
 
+class Unthrottle(TenantView):
+    """End what slows our calls to the vendor; its own limit of calls a minute holds again."""
+
+    scopes = {"POST": "act"}
+    serializer_class = VendorDetailSerializer
+
+    @extend_schema(tags=TAGS, operation_id="vendors_unthrottle", request=NothingBody)
+    def post(self, request: Request, name: str) -> Response:
+        vendor = get_vendor_for(self.tenant, name)
+        self.body(NothingBody, request)
+        throttling.unthrottle(vendor=vendor, actor=self.identity.actor, now=timezone.now())
+        return Response(VendorDetailSerializer(get_vendor_for(self.tenant, name)).data)
+
+
 class WorkflowList(TenantList):
     """The tenant's workflows, by name, and what stops them."""
 
@@ -238,6 +253,21 @@ class WorkflowDetail(TenantView):
     @extend_schema(tags=TAGS, operation_id="workflows_retrieve")
     def get(self, request: Request, pk: UUID) -> Response:
         workflow = _workflow(self.tenant, pk)
+        return Response(WorkflowSerializer(workflow, context=_switches(self.tenant)).data)
+
+
+class FailBack(TenantView):
+    """Let the workflow's own engine run its retries again, whoever failed it over."""
+
+    scopes = {"POST": "act"}
+    serializer_class = WorkflowSerializer
+
+    @extend_schema(tags=TAGS, operation_id="workflows_failback", request=NothingBody)
+    def post(self, request: Request, pk: UUID) -> Response:
+        workflow = _workflow(self.tenant, pk)
+        self.body(NothingBody, request)
+        fail_back(workflow=workflow, actor=self.identity.actor, now=timezone.now())
+        workflow.refresh_from_db()
         return Response(WorkflowSerializer(workflow, context=_switches(self.tenant)).data)
 
 

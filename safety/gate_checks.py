@@ -64,6 +64,8 @@ def circuit_breaker(facts: GateFacts) -> Check:
     numbers: Numbers = {"state": facts.breaker_state, "probes_free": facts.probes_free}
     if not vendor:
         return Check(name, "pass", "No vendor is involved.", numbers)
+    if not facts.calls_vendor:
+        return Check(name, "pass", f"It does not call {vendor}.", numbers)
     until = facts.breaker_until
     if facts.breaker_state in _PASSING and (until is None or until <= facts.now):
         return Check(name, "pass", f"{_PASSING[facts.breaker_state].format(vendor)}.", numbers)
@@ -99,10 +101,13 @@ def rate_limit(facts: GateFacts) -> Check:
     name, vendor = "rate_limit", facts.vendor
     done, most = facts.vendor_calls, facts.vendor_calls_per_minute
     numbers: Numbers = {"calls_last_minute": done, "calls_per_minute": most}
+    if not facts.calls_vendor:
+        return Check(name, "pass", "It calls no vendor.", numbers)
     if most is None:
         return Check(name, "pass", "No limit of calls a minute is set.", numbers)
+    throttled = f", throttled by {facts.vendor_throttled_by}" if facts.vendor_throttled_by else ""
     if done is not None and done < most:
-        reason = f"{done} of {most} calls to {vendor} in the last minute."
+        reason = f"{done} of {most} calls to {vendor} in the last minute{throttled}."
         return Check(name, "pass", reason, numbers)
     until = facts.vendor_calls_until
     if until is None or until <= facts.now:
@@ -111,7 +116,7 @@ def rate_limit(facts: GateFacts) -> Check:
     numbers["seconds"] = wait
     said = f"The calls to {vendor} cannot be counted"
     if done is not None:
-        said = f"{done} of {most} calls to {vendor} in the last minute"
+        said = f"{done} of {most} calls to {vendor} in the last minute{throttled}"
     return Check(name, "defer", f"{said}; next look in {wait} s.", numbers, until)
 
 

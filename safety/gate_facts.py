@@ -44,6 +44,8 @@ class GateFacts:
     whose turn has not come. `last_recovery_at`: when the last *other* recovery of the same workflow
     and resource started; `last_recovery_label` names it ("INC-12"). `dry_run`: automation decides
     and sends nothing.
+    `calls_vendor`: whether the step leads to a call to its vendor; `vendor_throttled_by`: who keeps
+    those below the vendor's own limit now ("INC-12").
     `acts`: whether the step changes anything out there (None, in receipts from before there were
     plans: a retry does). `needs_person`: why it is never run without one, "" if it may be.
     `approved_by`: the person who approved this step, "" if nobody.
@@ -64,6 +66,8 @@ class GateFacts:
     vendor_calls: int | None = 0
     vendor_calls_per_minute: int | None = None
     vendor_calls_until: datetime | None = None
+    vendor_throttled_by: str = ""
+    calls_vendor: bool = True
     attempt: int = 1
     max_attempts: int = 5
     actions_last_hour: int | None = 0

@@ -10,6 +10,7 @@ from __future__ import annotations
 import threading
 import time
 from dataclasses import replace
+from datetime import datetime
 from functools import cache
 
 import structlog
@@ -38,9 +39,12 @@ def events_naming(vendor: Vendor) -> Limit:
     return Limit(f"vendor:{vendor.pk}", vendor.requests_per_minute)
 
 
-def calls_of(vendor: Vendor) -> Limit:
-    """The calls that may be made to a vendor: our recoveries, and what asks for a permit."""
-    return Limit(f"calls:{vendor.pk}", vendor.requests_per_minute)
+def calls_of(vendor: Vendor, now: datetime) -> Limit:
+    """The calls that may be made to a vendor: our recoveries, and what asks for a permit.
+
+    A throttle counts here alone: events that name the vendor are no calls.
+    """
+    return Limit(f"calls:{vendor.pk}", vendor.calls_per_minute(now))
 
 
 def take(*limits: Limit) -> Answer:

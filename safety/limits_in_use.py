@@ -4,10 +4,12 @@ from __future__ import annotations
 
 from collections.abc import Iterable
 from dataclasses import dataclass
+from datetime import datetime
 from typing import Literal
 
 from safety import limiter
 from safety.models import Vendor
+from safety.throttle import Throttle
 from safety.window import Limit
 from tenants.models import Tenant
 
@@ -25,7 +27,7 @@ class LimitInUse:
 
     `subject`: the vendor's name, "" for the tenant's own limits. `reset_seconds`: when one more of
     it is free, 0 while nothing is used. `is_local`: Redis is away, so used and limit are the share
-    of the process that answers.
+    of the process that answers. `throttle`: what keeps it below the vendor's own limit.
     """
 
     kind: Kind
@@ -36,6 +38,7 @@ class LimitInUse:
     window_seconds: int
     reset_seconds: int
     is_local: bool = False
+    throttle: Throttle | None = None
 
     @property
     def window(self) -> str:
@@ -53,7 +56,7 @@ class LimitInUse:
 
 
 def limits_in_use(
-    tenant: Tenant, vendors: Iterable[Vendor] | None = None
+    tenant: Tenant, now: datetime, vendors: Iterable[Vendor] | None = None
 ) -> tuple[LimitInUse, ...]:
     """The tenant's events, then by vendor its events and calls. One look at Redis.
 
@@ -61,16 +64,17 @@ def limits_in_use(
     """
     if vendors is None:
         vendors = Vendor.objects.filter(tenant=tenant)
-    asked: list[tuple[Kind, str, str, Limit]] = [
-        ("tenant_events", "", "Events", limiter.events_of(tenant))
+    asked: list[tuple[Kind, str, str, Limit, Throttle | None]] = [
+        ("tenant_events", "", "Events", limiter.events_of(tenant), None)
     ]
     for vendor in sorted(vendors, key=lambda vendor: vendor.name):
-        name = vendor.name
+        name, throttle = vendor.name, vendor.throttle(now)
+        calls = limiter.calls_of(vendor, now)
         asked += [
-            ("vendor_events", name, f"Events of {name}", limiter.events_naming(vendor)),
-            ("vendor_calls", name, f"Calls to {name}", limiter.calls_of(vendor)),
+            ("vendor_events", name, f"Events of {name}", limiter.events_naming(vendor), None),
+            ("vendor_calls", name, f"Calls to {name}", calls, throttle),
         ]
-    answer = limiter.look(*(limit for *_, limit in asked))
+    answer = limiter.look(*(limit for *_, limit, _ in asked))
     return tuple(
         LimitInUse(
             kind=kind,
@@ -81,6 +85,7 @@ def limits_in_use(
             window_seconds=60,
             reset_seconds=use.reset_seconds if use.used else 0,
             is_local=answer.is_local,
+            throttle=throttle,
         )
-        for (kind, subject, label, _), use in zip(asked, answer.uses, strict=True)
+        for (kind, subject, label, _, throttle), use in zip(asked, answer.uses, strict=True)
     )

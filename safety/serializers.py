@@ -23,7 +23,8 @@ from safety.models import (
 )
 from safety.selectors import breaker_history
 from safety.services import REASON_CHARS, VENDOR_CHARS
-from tenants.models import Workflow
+from safety.throttle import Throttle
+from tenants.models import Engine, Workflow
 from tenants.serializers import WorkflowRef
 
 
@@ -81,12 +82,20 @@ class ReleaseBody(Body):
     reason = Text(max_length=REASON_CHARS)
 
 
+class ThrottleSerializer(serializers.Serializer[Throttle]):
+    """At most so many calls a minute until then; `by`: the incident for which it was set."""
+
+    per_minute = serializers.IntegerField()
+    until = serializers.DateTimeField()
+    by = serializers.CharField()
+
+
 class VendorSerializer(serializers.ModelSerializer[Vendor]):
     """A vendor with its breaker as it stands now.
 
     `half_open_at`: when an open breaker lets the first probes through. `failures` of `calls`: the
     window's. `probes_free`: how many more calls may be made while half-open. `steps`: the states
-    it may be set to by hand now.
+    it may be set to by hand now. `throttle`: what keeps the calls to it below its limit now.
     """
 
     breaker_state = serializers.SerializerMethodField()
@@ -96,6 +105,7 @@ class VendorSerializer(serializers.ModelSerializer[Vendor]):
     failures = serializers.SerializerMethodField()
     probes_free = serializers.SerializerMethodField()
     steps = serializers.SerializerMethodField()
+    throttle = serializers.SerializerMethodField()
 
     class Meta:
         model = Vendor
@@ -120,6 +130,7 @@ class VendorSerializer(serializers.ModelSerializer[Vendor]):
             "on_open",
             "release_per_second",
             "requests_per_minute",
+            "throttle",
         )
         read_only_fields: tuple[str, ...] = fields
 
@@ -146,6 +157,11 @@ class VendorSerializer(serializers.ModelSerializer[Vendor]):
     @extend_schema_field(serializers.ListField(child=serializers.CharField()))
     def get_steps(self, vendor: Vendor) -> list[State]:
         return steps_by_hand(vendor, timezone.now())
+
+    @extend_schema_field(ThrottleSerializer(allow_null=True))
+    def get_throttle(self, vendor: Vendor) -> Any:
+        found = vendor.throttle(timezone.now())
+        return ThrottleSerializer(found).data if found else None
 
 
 def _now(vendor: Vendor) -> Breaker:
@@ -193,14 +209,29 @@ class BreakerBody(Body):
 
 
 class WorkflowSerializer(serializers.ModelSerializer[Workflow]):
-    """`can_retry`: its engine has a retry endpoint; `stopped_by`: the switches that hold it now."""
+    """`can_retry`: its engine has a retry endpoint; `stopped_by`: the switches that hold it now.
+
+    `engine`: which one is asked for retries; the standby since `failed_over_at`, for
+    `failed_over_by`.
+    """
 
     can_retry = serializers.SerializerMethodField()
+    engine = serializers.ChoiceField(choices=Engine.choices, read_only=True)
     stopped_by = serializers.SerializerMethodField()
 
     class Meta:
         model = Workflow
-        fields = ("id", "name", "description", "is_active", "can_retry", "stopped_by")
+        fields = (
+            "id",
+            "name",
+            "description",
+            "is_active",
+            "can_retry",
+            "engine",
+            "failed_over_at",
+            "failed_over_by",
+            "stopped_by",
+        )
         read_only_fields = fields
 
     def get_can_retry(self, workflow: Workflow) -> bool:

@@ -12,6 +12,8 @@ urlpatterns = [
     path("vendors", api.VendorList.as_view()),
     path("vendors/<str:name>", api.VendorDetail.as_view()),
     path("vendors/<str:name>/breaker", api.SetBreaker.as_view()),
+    path("vendors/<str:name>/unthrottle", api.Unthrottle.as_view()),
     path("workflows", api.WorkflowList.as_view()),
     path("workflows/<uuid:pk>", api.WorkflowDetail.as_view()),
+    path("workflows/<uuid:pk>/failback", api.FailBack.as_view()),
 ]

@@ -12,6 +12,7 @@ from django.db.models import Q
 
 from awfdrs_site.kernel.ids import uuid7
 from safety.breaker import Breaker, BreakerPolicy, State, half_open_at
+from safety.throttle import Throttle, holding, strictest
 from tenants.models import Tenant
 
 _FROM_1, _AN_HOUR = MinValueValidator(1), MaxValueValidator(3600)
@@ -84,6 +85,8 @@ class Vendor(models.Model):
     calls_saved = models.PositiveBigIntegerField(
         default=0, help_text="Events and calls that an open breaker kept back."
     )
+    # What slows our calls to it for a time (`throttle.Throttle`); written by `throttling` alone.
+    throttles = models.JSONField(default=list, editable=False)
 
     class Meta:
         ordering = ["name"]
@@ -110,6 +113,16 @@ class Vendor(models.Model):
     def policy(self) -> BreakerPolicy:
         names = (field.name for field in fields(BreakerPolicy))
         return BreakerPolicy(**{name: getattr(self, name) for name in names})
+
+    def throttle(self, now: datetime) -> Throttle | None:
+        """What holds the calls below the vendor's own limit at `now`, if anything does."""
+        found = strictest(holding(self.throttles, now))
+        return found if found and found.per_minute < self.requests_per_minute else None
+
+    def calls_per_minute(self, now: datetime) -> int:
+        """As many calls as may be made to it: its limit, or a throttle's."""
+        found = self.throttle(now)
+        return found.per_minute if found else self.requests_per_minute
 
     def half_open_at(self) -> datetime | None:
         """When an open breaker lets probes through; None unless it is open."""

@@ -26,6 +26,7 @@ from tenants.backoffice import (
     TenantForm,
     actor_of,
     administered,
+    changes,
 )
 from tenants.models import ApiKey, Membership, Scope, Tenant, Workflow
 
@@ -50,18 +51,25 @@ class TenantsAdmin(TenantAdmin):
 
 
 class _WorkflowForm(TenantForm):
-    """The secret can be written and not read: an empty field keeps what is stored."""
+    """The secrets can be written and not read: an empty field keeps what is stored."""
 
     class Meta:
         widgets = {
-            "retry_secret": UnfoldAdminPasswordWidget(attrs={"autocomplete": "new-password"})
+            name: UnfoldAdminPasswordWidget(attrs={"autocomplete": "new-password"})
+            for name in ("retry_secret", "standby_retry_secret")
         }
 
     def clean_retry_secret(self) -> str:
-        written: str = self.cleaned_data["retry_secret"].strip()
+        return self._secret("retry_secret")
+
+    def clean_standby_retry_secret(self) -> str:
+        return self._secret("standby_retry_secret")
+
+    def _secret(self, name: str) -> str:
+        written: str = self.cleaned_data[name].strip()
         if written and not written.startswith("whsec_"):
             raise ValidationError("A secret looks like whsec_…")
-        return written or self.initial.get("retry_secret", "")
+        return written or self.initial.get(name, "")
 
 
 @admin.register(Workflow)
@@ -72,9 +80,11 @@ class WorkflowAdmin(TenantAdmin):
     list_select_related = ("tenant",)
     search_fields = ("name", "description")
     fields = (
-        "tenant", "name", "description", "is_active", "retry_url", "retry_secret", "secret_is_set"
+        "tenant", "name", "description", "is_active", "retry_url", "retry_secret", "secret_is_set",
+        "standby_retry_url", "standby_retry_secret", "standby_is_set", "failed_over_at",
+        "failed_over_by",
     )  # fmt: skip
-    readonly_fields = ("secret_is_set",)
+    readonly_fields = ("secret_is_set", "standby_is_set", "failed_over_at", "failed_over_by")
     formfield_overrides = {URLField: {"assume_scheme": "https"}}
 
     @admin.display(boolean=True, description="retries")
@@ -84,6 +94,18 @@ class WorkflowAdmin(TenantAdmin):
     @admin.display(boolean=True, description="secret is set")
     def secret_is_set(self, workflow: Workflow) -> bool:
         return bool(workflow.retry_secret)
+
+    @admin.display(boolean=True, description="standby secret is set")
+    def standby_is_set(self, workflow: Workflow) -> bool:
+        return bool(workflow.standby_retry_secret)
+
+    def save_model(self, request: HttpRequest, obj: Any, form: Any, change: bool) -> None:
+        """Write what the form may change alone: a plan may have failed it over since."""
+        if not change:
+            super().save_model(request, obj, form, change)
+            return
+        request.audited_values = changes(Workflow.objects.get(pk=obj.pk), obj)  # type: ignore[attr-defined]
+        obj.save(update_fields=[n for n in self.fields if n not in self.readonly_fields])
 
 
 @admin.register(Membership)

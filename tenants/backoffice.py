@@ -28,7 +28,7 @@ from awfdrs_site.kernel.actor import Actor
 from tenants.models import Membership, Role, Tenant
 
 # Columns whose values are never repeated, not even to the audit log.
-SECRET_FIELDS = frozenset({"password", "retry_secret", "hash", "sealed"})
+SECRET_FIELDS = frozenset({"password", "retry_secret", "standby_retry_secret", "hash", "sealed"})
 COUNTED_ROWS = 10_000
 
 

@@ -31,8 +31,18 @@ class Tenant(models.Model):
         return self.name
 
 
+class Engine(models.TextChoices):
+    """Which of a workflow's engines is meant."""
+
+    PRIMARY = "primary", "Own engine"
+    STANDBY = "standby", "Standby engine"
+
+
 class Workflow(models.Model):
-    """A workflow of a tenant's engine, and where to ask that engine for a retry."""
+    """A workflow of a tenant's engine, and where to ask that engine for a retry.
+
+    While it is failed over its standby engine is asked; `engines` alone writes those columns.
+    """
 
     id = models.UUIDField(primary_key=True, default=uuid.uuid4, editable=False)
     tenant = models.ForeignKey(Tenant, on_delete=models.PROTECT, related_name="workflows")
@@ -51,6 +61,16 @@ class Workflow(models.Model):
         blank=True,
         help_text="whsec_… shared with the engine; signs every call (Standard Webhooks).",
     )
+    standby_retry_url = models.URLField(
+        blank=True,
+        help_text="The same of an engine that can stand in; a plan may fail over to it.",
+    )
+    standby_retry_secret = models.CharField(
+        max_length=200, blank=True, help_text="whsec_… shared with the standby engine."
+    )
+    failed_over_at = models.DateTimeField(null=True, editable=False)
+    failed_over_by = models.CharField(max_length=150, blank=True, editable=False)
+    failover_action_id = models.UUIDField(null=True, editable=False)
 
     class Meta:
         ordering = ["name"]
@@ -60,6 +80,18 @@ class Workflow(models.Model):
 
     def __str__(self) -> str:
         return self.name
+
+    @property
+    def engine(self) -> Engine:
+        """The one that is asked for retries; without a standby there is only its own."""
+        failed_over = self.failed_over_at is not None and self.standby_retry_url
+        return Engine.STANDBY if failed_over else Engine.PRIMARY
+
+    def endpoint(self, engine: str) -> tuple[str, str]:
+        """The engine's retry address and its secret."""
+        if engine == Engine.STANDBY:
+            return self.standby_retry_url, self.standby_retry_secret
+        return self.retry_url, self.retry_secret
 
 
 class Role(models.TextChoices):

@@ -117,6 +117,8 @@ class Kind:
     reversible = False
     # Whether it can be neither taken back nor repeated: every plan with it asks a person.
     irreversible = False
+    # Whether it leads to a call to the incident's vendor: then its limit and breaker count.
+    calls_vendor = True
     # Whether `run` engages or releases kill switches, so that it needs their lock alone.
     moves_switches = False
 

@@ -34,6 +34,7 @@ class PauseWorkflow(Kind):
     parameters = Pause
     reversible = True
     moves_switches = True
+    calls_vendor = False
 
     def preview(self, order: Order, parameters: Pause) -> Preview:
         workflow, lasts = order.action.incident.workflow.name, duration(_lasts(parameters))

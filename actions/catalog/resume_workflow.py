@@ -19,6 +19,7 @@ class ResumeWorkflow(Kind):
     says = "Ends the pause that this recovery began, and no other stop."
     reversible = True
     moves_switches = True
+    calls_vendor = False
 
     def preview(self, order: Order, parameters: Any) -> Preview:
         workflow = order.action.incident.workflow.name

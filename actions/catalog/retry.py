@@ -15,20 +15,24 @@ from django.conf import settings
 
 from actions.catalog.kind import Kind, Order, Outcome, Preview, Send
 from actions.lifecycle import note
+from actions.models import Action
 from actions.retry_call import Endpoint, ask_status, request_retry
 from awfdrs_site.kernel.problem import FieldError
 from incidents.selectors import still_failing
-from tenants.models import Workflow
+from tenants.models import Engine
 
 # One call asks for at most so many; what is left is asked for by the next attempt.
 RESOURCES_PER_CALL = 500
 RESOURCES_SHOWN = 20
+# Kinds of step that change which engine is asked.
+_SWITCHES = {"failover", "failback"}
 
 
 class Asked(msgspec.Struct, frozen=True):
-    """Nobody gives it any; what the last call asked for stands there afterwards."""
+    """Nobody gives it any; what was asked for, and of which engine, stands there afterwards."""
 
     failing: list[int] = msgspec.field(default_factory=list)
+    engine: str = Engine.PRIMARY
 
 
 class Retry(Kind):
@@ -48,7 +52,7 @@ class Retry(Kind):
         workflow = order.action.incident.workflow
         return Preview(
             says=f"Asks the engine of {workflow.name} to run again what still fails.",
-            calls=(f"POST {workflow.retry_url}",),
+            calls=tuple(f"POST {workflow.endpoint(one)[0]}" for one in _engines(order.action)),
             undo="Nothing to undo: the engine runs its own work once more.",
         )
 
@@ -61,6 +65,7 @@ class Retry(Kind):
             if r.resource_id
         ]
         action.parameters |= {
+            "engine": incident.workflow.engine.value,
             "failing": [r.pk for r in failing],
             "resources": resources[:RESOURCES_SHOWN],
         }
@@ -78,15 +83,26 @@ class Retry(Kind):
             "resources": resources,
             "requested_at": now.isoformat(),
         }
-        return partial(request_retry, _endpoint(incident.workflow), order.key, body, now)
+        return partial(request_retry, _endpoint(action), order.key, body, now)
 
     def ask(self, order: Order, parameters: Any) -> Outcome | Send:
-        endpoint = _endpoint(order.action.incident.workflow)
-        return partial(ask_status, endpoint, order.key, order.now)
+        return partial(ask_status, _endpoint(order.action), order.key, order.now)
 
 
-def _endpoint(workflow: Workflow) -> Endpoint:
-    return Endpoint(workflow.retry_url, workflow.retry_secret, settings.RETRY_ALLOWED_HOSTS)
+def _endpoint(action: Action) -> Endpoint:
+    """Of the engine that got the call, or gets it; of actions from before there were two, the
+    workflow's own."""
+    engine = action.parameters.get("engine", Engine.PRIMARY)
+    return Endpoint(*action.incident.workflow.endpoint(engine), settings.RETRY_ALLOWED_HOSTS)
+
+
+def _engines(action: Action) -> tuple[str, ...]:
+    """Which engines a retry may reach. In a plan that switches between them it is both, before
+    and after it did: else its own failover would end the approval of its retry."""
+    plan = action.recovery.plan() if action.recovery and action.step else None
+    if plan is not None and any(step.kind in _SWITCHES for step in plan.steps()):
+        return Engine.PRIMARY, Engine.STANDBY
+    return (action.incident.workflow.engine,)
 
 
 KIND = Retry()

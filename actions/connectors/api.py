@@ -13,7 +13,7 @@ from actions.catalog.kind import Outcome
 from actions.connectors import services
 from actions.connectors.models import Connector, Delivery
 from actions.connectors.selectors import connectors_for, deliveries_for, get_connector_for
-from incidents.serializers import NothingBody
+from awfdrs_site.kernel.rest import NothingBody
 from tenants.rest import TenantList, TenantView
 
 TAGS = ["Connectors"]

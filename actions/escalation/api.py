@@ -15,9 +15,8 @@ from actions.escalation import services
 from actions.escalation.kinds import MAX_CHARS
 from actions.escalation.models import Channel, Page
 from actions.escalation.selectors import channels_for, get_channel_for, pages_of, pages_to
-from awfdrs_site.kernel.rest import Body, Text
+from awfdrs_site.kernel.rest import Body, NothingBody, Text
 from incidents.selectors import get_incident_for
-from incidents.serializers import NothingBody
 from tenants.rest import TenantList, TenantView
 
 TAGS = ["Escalation"]

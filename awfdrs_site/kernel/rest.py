@@ -70,6 +70,10 @@ class Body(serializers.Serializer[Any]):
         return super().to_internal_value(data)
 
 
+class NothingBody(Body):
+    """No fields; the body may be left out."""
+
+
 class _InstantFormField(forms.CharField):
     def clean(self, value: Any) -> datetime | None:
         text = super().clean(value)

@@ -53,7 +53,7 @@ def statuses() -> Counter[str]:
 
 
 def calls(vendor: Vendor) -> int:
-    return limiter.look(limiter.calls_of(vendor)).uses[0].used
+    return limiter.look(limiter.calls_of(vendor, timezone.now())).uses[0].used
 
 
 def check_of(action: Action) -> dict[str, Any]:
@@ -82,7 +82,7 @@ def test_what_was_held_goes_once_the_window_frees(
     """Put off to when one more is free, told once, sent then."""
     [action] = many(planned, 1)
     for _ in range(3):
-        limiter.take(limiter.calls_of(vendor))
+        limiter.take(limiter.calls_of(vendor, timezone.now()))
     for _ in range(2):
         sending.run_due()
         held = Action.objects.get(pk=action.pk)

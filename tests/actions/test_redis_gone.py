@@ -134,7 +134,7 @@ def test_it_loses_nothing_and_sends_nothing_uncounted(
     Action.objects.filter(pk=action.pk).update(due_at=timezone.now())
     sending.run_due()
     assert len(target.calls) == 1
-    assert limiter.look(limiter.calls_of(Vendor.objects.get())).uses[0].used == 1
+    assert limiter.look(limiter.calls_of(Vendor.objects.get(), timezone.now())).uses[0].used == 1
     while work.run_due("detect", detect):
         pass
     posted = IncidentEvent.objects.filter(event__idempotency_key__regex=r"^\d-\d$")

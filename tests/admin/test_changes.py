@@ -395,3 +395,20 @@ def test_an_edited_limit_holds_for_the_next_event(boss: Client, anna: Client, wo
     assert (entry.before, entry.after) == ({"events_per_minute": 60_000}, {"events_per_minute": 1})
     refused = post(4)
     assert (refused.status_code, refused.headers["RateLimit-Limit"]) == (429, "1")
+
+
+def test_the_standby_secret_is_kept_like_the_other(anna: Client, world: World) -> None:
+    """Written and not read, empty keeps it; saving the form does not end a failover."""
+    page = url(Workflow, "change", world.workflow.pk)
+    standby = {"standby_retry_url": "http://127.0.0.1:9100/y", "standby_retry_secret": SECRET}
+    assert anna.post(page, workflow_body(world, **standby)).status_code == 302
+    assert last_audit().after["standby_retry_secret"] == "[set anew]"
+    Workflow.objects.update(failed_over_at=timezone.now())
+    assert SECRET not in anna.get(page).content.decode()
+    standby["standby_retry_secret"] = ""
+    assert anna.post(page, workflow_body(world, **standby)).status_code == 302
+    world.workflow.refresh_from_db()
+    assert (world.workflow.standby_retry_secret, world.workflow.engine) == (SECRET, "standby")
+    bad = workflow_body(world, **standby | {"standby_retry_secret": "plain"})
+    assert anna.post(page, bad).status_code == 200
+    assert SECRET not in json.dumps(list(AuditEntry.objects.values("before", "after")))

@@ -9,7 +9,10 @@ import pytest
 from django.test import Client
 from django.utils import timezone
 
+from awfdrs_site.kernel.actor import MACHINE
 from safety.models import Vendor
+from safety.throttle import Throttle
+from safety.throttling import throttle
 from tests.cast import Cast
 
 VENDOR = "/api/v1/vendors/Stripe"
@@ -99,3 +102,22 @@ def test_people_and_programs_set_it_with_a_reason(api: Client, cast: Cast, vendo
     assert set_to(cast.client_as("alice"), "closed").status_code == 200
     assert set_to(cast.api("northwind-all"), "open").status_code == 404
     assert cast.api("meridian-read").get(f"{VENDOR}/permit").status_code == 403
+
+
+def test_a_throttle_limits_permits_until_a_caller_ends_it(api: Client, vendor: Vendor) -> None:
+    """It shows with its end, here and among the limits; a 200 for ending it, also twice."""
+    now = timezone.now()
+    slow = Throttle(1, now + timedelta(minutes=10), "INC-12", "")
+    throttle(vendor=vendor, new=slow, actor=MACHINE, now=now)
+    assert [permit(api)[0] for _ in range(2)] == [200, 429]
+    shown = api.get(VENDOR).json()["throttle"]
+    assert (shown["per_minute"], shown["by"]) == (1, "INC-12")
+    row = api.get("/api/v1/safety/limits").json()["limits"][-1]
+    assert (row["limit"], row["throttled_by"], row["throttled_until"]) == (
+        *(1, "INC-12"),
+        shown["until"],
+    )
+    for _ in range(2):
+        ended = api.post(f"{VENDOR}/unthrottle", content_type="application/json")
+        assert (ended.status_code, ended.json()["throttle"]) == (200, None)
+    assert permit(api)[0] == 200

@@ -300,7 +300,7 @@ def test_workflows_tell_what_stops_them(api: Client, cast: Cast) -> None:
     assert (capture["name"], capture["can_retry"]) == ("payments.capture", True)
     assert capture["stopped_by"] == [str(everywhere.pk), str(one.pk)]
     assert api.get(f"/api/v1/workflows/{cast.capture.pk}").json() == capture
-    assert "retry_secret" not in capture
+    assert "retry_secret" not in capture and "standby_retry_secret" not in capture
     answer = api.get(f"/api/v1/workflows/{cast.routing.pk}")
     assert (answer.status_code, answer.json()["code"]) == (404, "workflow_not_found")
 
@@ -330,5 +330,24 @@ def test_it_lists_the_limits_and_their_use(cast: Cast, api: Client) -> None:
         "window_seconds": 60,
         "level": "over",
         "is_local": False,
+        "throttled_until": None,
+        "throttled_by": None,
     }
     assert (rows[2]["used"], rows[2]["reset_seconds"], rows[2]["level"]) == (0, 0, "ok")
+
+
+def test_a_caller_fails_a_workflow_back(cast: Cast, api: Client) -> None:
+    """Whoever failed it over; again, it stays as it is. Another tenant's is not there."""
+    at = timezone.now()
+    Workflow.objects.filter(pk=cast.capture.pk).update(
+        standby_retry_url="http://127.0.0.1:9100/y", failed_over_at=at, failed_over_by="INC-12"
+    )
+    path = f"/api/v1/workflows/{cast.capture.pk}"
+    shown = api.get(path).json()
+    assert (shown["engine"], shown["failed_over_by"]) == ("standby", "INC-12")
+    for _ in range(2):
+        back = api.post(f"{path}/failback", content_type="application/json")
+        assert (back.status_code, back.json()["engine"]) == (200, "primary")
+        assert back.json()["failed_over_at"] is None
+    other = f"/api/v1/workflows/{cast.routing.pk}/failback"
+    assert api.post(other, content_type="application/json").status_code == 404

@@ -20,6 +20,8 @@ from awfdrs_site.kernel.actor import MACHINE, Actor
 from safety.breakers import set_by_hand
 from safety.models import KillSwitch, Vendor
 from safety.services import engage_switch, release_switch
+from safety.throttle import Throttle
+from safety.throttling import throttle
 from tenants.access import SCOPES_OF, Identity
 from tenants.models import Workflow
 from tests.cast import Cast
@@ -443,3 +445,20 @@ def test_a_viewer_sees_breakers_and_no_buttons(cast: Cast) -> None:
     body = {"vendor": "stripe", "state": "open", "reason": "x"}
     assert vera.post("/safety/breaker", body).status_code == 403
     assert cast.client_as("mallory").post("/safety/breaker", body).status_code == 404
+
+
+def test_a_responder_ends_a_throttle(cast: Cast, alice: Client) -> None:
+    """Its gauge says how slow, until when and for what; a viewer has no button."""
+    vendor, now = Vendor.objects.get(name="stripe"), timezone.now()
+    slow = Throttle(30, now + timedelta(minutes=10), "INC-12", "")
+    throttle(vendor=vendor, new=slow, actor=MACHINE, now=now)
+    page = alice.get("/safety/")
+    assert re.search(r"throttled to 30 a minute until \S+ ?, by INC-12", text_of(page))
+    vera = cast.client_as("vera")
+    assert "throttled to 30" in text_of(vera.get("/safety/"))
+    assert vera.post("/safety/unthrottle", {"vendor": "stripe"}).status_code == 403
+    [form] = [form for form in post_forms(page) if form.action == "/safety/unthrottle"]
+    answer = alice.post(form.action, form.fields)
+    assert told(answer)[-1] == ("success", "Calls to stripe are throttled no more.")
+    assert "throttled" not in text_of(alice.get("/safety/"))
+    assert alice.post("/safety/unthrottle", {"vendor": "acme"}).status_code == 404

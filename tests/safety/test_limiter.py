@@ -102,11 +102,11 @@ def in_use(vendor: Vendor) -> dict[str, LimitInUse]:
 def test_it_lists_every_limit_with_its_use(stripe: Vendor) -> None:
     """Eight of ten is near, ten of ten is over; another tenant's use is not among it."""
     elsewhere = Vendor.objects.create(tenant=a_tenant(), name="stripe")
-    take(limiter.calls_of(elsewhere), limiter.events_of(elsewhere.tenant))
+    take(limiter.calls_of(elsewhere, timezone.now()), limiter.events_of(elsewhere.tenant))
     for _ in range(8):
         take(limiter.events_of(stripe.tenant), limiter.events_naming(stripe))
     for _ in range(11):
-        take(limiter.calls_of(stripe))
+        take(limiter.calls_of(stripe, timezone.now()))
     rows = in_use(stripe)
     figures = {label: (row.used, row.limit, row.window, row.level) for label, row in rows.items()}
     assert figures == {

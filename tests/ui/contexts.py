@@ -15,6 +15,7 @@ from safety.limits_in_use import LimitInUse
 from safety.models import KillSwitch, SwitchScope
 from safety.pages import Line
 from safety.rule_types import AutomationRule, FailureRule, RetryPolicy, Ruleset
+from safety.throttle import Throttle
 from tests.ui import cast
 
 
@@ -381,6 +382,8 @@ def safety(viewer: bool = False) -> dict[str, Any]:
         may = not viewer and scope != "global"
         return Lever(pk, SwitchScope(scope), target, label, note, engaged, 2, may)
 
+    slowed = Throttle(30, cast.past(minutes=-9), "INC-12", "")
+
     def limit(label: str, used: int, most: int, **more: Any) -> LimitInUse:
         return LimitInUse("vendor_calls", label, label, used, most, 60, 12, **more)
 
@@ -400,6 +403,7 @@ def safety(viewer: bool = False) -> dict[str, Any]:
             limit("Events", 0, 6_000),
             limit("Calls to stripe", 47, 50),
             limit("Calls to adyen", 100, 100, is_local=True),
+            limit("Calls to netsuite", 4, 30, throttle=slowed),
         ],
         "vendors": cast.vendors(),
         "admins": ["Anna Berg"] if viewer else [],

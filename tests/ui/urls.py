@@ -36,6 +36,7 @@ SAFETY = [
     path("stops", nothing, name="stops"),
     path("stop", nothing, name="stop"),
     path("breaker", nothing, name="breaker"),
+    path("unthrottle", nothing, name="unthrottle"),
     path("<uuid:pk>/", nothing, name="switch"),
     *_acts("extend", "resume", "skipped"),
 ]
