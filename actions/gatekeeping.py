@@ -166,7 +166,7 @@ def _begins(action: Action) -> bool:
     if action.role == StepRole.UNDO:
         return False
     if action.recovery is None or not action.step:
-        return action.attempt == 1
+        return action.attempt == action.chunk == 1
     earlier = action.recovery.actions.filter(acts=True, sent_at__isnull=False)
     return not earlier.exclude(pk=action.pk).exists()
 

@@ -83,6 +83,9 @@ class Action(models.Model):
         default=300, help_text="How long the target may work on it once it was taken."
     )
     attempt = models.PositiveSmallIntegerField(default=1)
+    chunk = models.PositiveSmallIntegerField(
+        default=1, help_text="Of a retry at a pace: which part of the attempt this send is."
+    )
     max_attempts = models.PositiveSmallIntegerField(default=1)
     parameters = models.JSONField(default=dict)
     receipt = models.JSONField(default=dict)
@@ -120,7 +123,7 @@ class Action(models.Model):
             ),
             # What a plan asks for is started once, whoever looks when [P9].
             models.UniqueConstraint(
-                fields=["recovery", "step", "role", "attempt"],
+                fields=["recovery", "step", "role", "attempt", "chunk"],
                 condition=~Q(step=""),
                 name="action_once_in_plan",
             ),

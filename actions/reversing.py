@@ -79,7 +79,7 @@ def _filled(action: Action, call: Call, recovery: Recovery | None) -> dict[str, 
         return call.parameters
     recovery.incident = action.incident
     try:
-        facts = facts_of(recovery, list(recovery.actions.order_by("attempt")))
+        facts = facts_of(recovery, list(recovery.actions.order_by("attempt", "chunk")))
         filled: dict[str, object] = fill(call.parameters, facts)
     except ExpressionError as error:
         raise _not_reversible(action, str(error)) from error

@@ -25,6 +25,7 @@ from actions.connectors.services import keep_deliveries
 from actions.lifecycle import lock_action, move, note
 from actions.models import Action, ActionKind, StepRole
 from actions.outbound import DEADLINE_SECONDS
+from actions.pacing import chunk_of, free_at
 from actions.previewing import has_lapsed
 from actions.states import TRANSITIONS, ActionStatus
 from awfdrs_site.kernel import correlation, work
@@ -44,7 +45,6 @@ LEASE = timedelta(seconds=30)
 ASK_AGAIN = timedelta(seconds=5)
 # How often a target that works on something is asked how far it is.
 ASK_WORKING = timedelta(seconds=2)
-RESOURCES_PER_CALL = 500
 _OVER = (IncidentStatus.RESOLVED, IncidentStatus.IGNORED)
 
 
@@ -128,6 +128,10 @@ def start(claimed: Action, now: datetime) -> Send | None:
             action, ActionStatus.CANCELLED, actor=MACHINE, now=now, comment=pointless, result=result
         )
         return None
+    if (free := free_at(action, now)) > now:
+        later: dict[str, Any] = {"due_at": free, "leased_until": None}
+        move(action, ActionStatus.PLANNED, actor=MACHINE, now=now, **later)
+        return None
     if action.decided_at is not None or action.step:
         _forget_lapsed(action, now)
     before = action.receipt
@@ -162,8 +166,8 @@ def _forget_lapsed(action: Action, now: datetime) -> None:
 def _mark_tried(incident: Incident, action: Action, now: datetime) -> None:
     """For the cooldown: what still fails has been tried to recover, under this decision [S7]."""
     if action.acts and action.role != StepRole.UNDO:
-        failing = still_failing(incident).values_list("pk", flat=True)[:RESOURCES_PER_CALL]
-        incident.resources.filter(pk__in=list(failing)).update(
+        failing = [resource.pk for resource in chunk_of(action)]
+        incident.resources.filter(pk__in=failing).update(
             retried_at=now, retried_under=action.decision_id
         )
 

@@ -20,6 +20,7 @@ from safety.selectors import policy_for
 class ActionSerializer(serializers.ModelSerializer[Action]):
     """One attempt. `id` is the Idempotency-Key its target gets; `receipt` is the gate's verdict.
 
+    `chunk`: which part of a retry at a pace.
     `is_reversible`: it can be taken back now; `reverses`: the action that this one takes back.
     """
 
@@ -36,6 +37,7 @@ class ActionSerializer(serializers.ModelSerializer[Action]):
             "status",
             "attempt",
             "max_attempts",
+            "chunk",
             "is_reversible",
             "reverses_id",
             "parameters",

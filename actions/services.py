@@ -13,6 +13,7 @@ from uuid import UUID
 from django.db import transaction
 
 from actions import approval, gatekeeping, planning
+from actions.catalog import kind_named
 from actions.deciding import approve_plan_of, note
 from actions.lifecycle import lock_action, move
 from actions.models import Action, ActionKind
@@ -81,10 +82,15 @@ def request_action(
 ) -> Action:
     """A person's own retry or escalation: gated like any, but their word stands for confidence.
 
+    `parameters`: `delay_seconds`, and for a retry `per_minute`, the pace of a bulk retry.
     Raises 409 `action_active` while a retry is under way, 409 `invalid_transition` when the
     incident is over, 400 `validation_error`.
     """
-    delay = approval.delay_of(parameters or {})
+    given = dict(parameters or {})
+    pace = {"per_minute": given.pop("per_minute")} if "per_minute" in given else {}
+    if errors := kind_named(ActionKind.RETRY).check(pace):
+        raise invalid(errors)
+    delay = approval.delay_of(given)
     incident = lock(incident)
     if incident.status in (IncidentStatus.RESOLVED, IncidentStatus.IGNORED):
         raise Problem(409, "invalid_transition", f"The incident is {incident.status}.")
@@ -102,6 +108,7 @@ def request_action(
         now=now,
         due_at=now + timedelta(seconds=delay),
         requested_by=actor,
+        parameters=pace,
         **_own_word(incident, actor, now),
     )
 

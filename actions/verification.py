@@ -17,13 +17,14 @@ from actions import planning
 from actions.gatekeeping import report_of
 from actions.lifecycle import move, note
 from actions.models import Action, ActionKind
+from actions.pacing import per_minute
 from actions.plans.states import ENDS, RecoveryState
 from actions.states import ActionStatus
 from ai.models import OutcomeResult
 from ai.record import RETRY
 from ai.services import remember
 from awfdrs_site.kernel import correlation, work
-from awfdrs_site.kernel.actor import MACHINE
+from awfdrs_site.kernel.actor import MACHINE, Actor
 from awfdrs_site.kernel.transition import lock
 from incidents.models import Incident
 from incidents.selectors import closed_by_person, still_failing
@@ -119,7 +120,12 @@ def _succeed(incident: Incident, action: Action, now: datetime) -> None:
         move(action, ActionStatus.VERIFYING, actor=MACHINE, now=now, verify_until=now)
     seconds = round((now - (action.sent_at or now)).total_seconds(), 3)
     result = action.result | {"verified_by": "success events", "seconds_to_recover": seconds}
-    move(action, ActionStatus.SUCCEEDED, actor=MACHINE, now=now, result=result)
+    goes_on = _has_next_chunk(incident, action)
+    fields: dict[str, Any] = {"result": result, "goes_on": goes_on and not action.step}
+    move(action, ActionStatus.SUCCEEDED, actor=MACHINE, now=now, **fields)
+    if goes_on:
+        _plan_next_chunk(action, now)
+        return
     if not action.step:
         remember(incident, RETRY, OutcomeResult.SUCCEEDED, now, seconds_to_recover=seconds)
     text = f"Verified: retry {action.attempt} worked, {seconds:.1f} s after it was sent"
@@ -128,6 +134,36 @@ def _succeed(incident: Incident, action: Action, now: datetime) -> None:
         # More broke while this retry ran: look again, with what is known now.
         set_recovery(incident, Recovery.NONE)
         work.enqueue("analyse", incident.tenant_id, [incident.pk], now)
+
+
+def _has_next_chunk(incident: Incident, action: Action) -> bool:
+    """Whether more of what fails is to be asked for at the action's pace."""
+    if per_minute(action) is None or incident.status in _OVER:
+        return False
+    taken_back = action.recovery is not None and action.recovery.undo_asked_by
+    return not taken_back and still_failing(incident).exists()
+
+
+def _plan_next_chunk(action: Action, now: datetime) -> None:
+    """In the commit that ends this chunk, so there is one next chunk whatever crashes when.
+
+    It is no further attempt, and holds under the same decision and approval. Its time is found
+    when it is sent.
+    """
+    same = ("recovery", "step", "role", "attempt", "max_attempts", "timeout_seconds",
+            "decided_at", "decided_by", "decided_by_name", "decision_comment", "approvals",
+            "approved_hash")  # fmt: skip
+    note(action, f"Verified: part {action.chunk} of retry {action.attempt} worked", now)
+    planning.create(
+        action.incident,
+        ActionKind.RETRY,
+        decision=action.decision,
+        now=now,
+        requested_by=Actor("machine", action.requested_by),
+        parameters={"per_minute": per_minute(action)},
+        chunk=action.chunk + 1,
+        **{name: getattr(action, name) for name in same},
+    )
 
 
 def fail(

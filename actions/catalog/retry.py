@@ -1,4 +1,4 @@
-"""Ask the workflow's engine to run again what still fails [A1].
+"""Ask the workflow's engine to run again what still fails, at once or at a pace [A1].
 
 One signed POST to the workflow's retry endpoint (see `retry_call`); whether it helped, the
 workflow's own events say.
@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from functools import partial
-from typing import Any
+from typing import Annotated, Any
 
 import msgspec
 from django.conf import settings
@@ -16,21 +16,23 @@ from django.conf import settings
 from actions.catalog.kind import Kind, Order, Outcome, Preview, Send
 from actions.lifecycle import note
 from actions.models import Action
+from actions.pacing import chunk_of
 from actions.retry_call import Endpoint, ask_status, request_retry
 from awfdrs_site.kernel.problem import FieldError
-from incidents.selectors import still_failing
 from tenants.models import Engine
 
-# One call asks for at most so many; what is left is asked for by the next attempt.
-RESOURCES_PER_CALL = 500
 RESOURCES_SHOWN = 20
 # Kinds of step that change which engine is asked.
 _SWITCHES = {"failover", "failback"}
 
 
 class Asked(msgspec.Struct, frozen=True):
-    """Nobody gives it any; what was asked for, and of which engine, stands there afterwards."""
+    """`per_minute` may be given: so many resources a minute, in chunks (see `pacing`).
 
+    What was asked for, and of which engine, stands there afterwards.
+    """
+
+    per_minute: Annotated[int, msgspec.Meta(ge=1, le=6_000)] | None = None
     failing: list[int] = msgspec.field(default_factory=list)
     engine: str = Engine.PRIMARY
 
@@ -43,22 +45,25 @@ class Retry(Kind):
     ends = "by_events"
 
     def check(self, given: Mapping[str, Any], path: str = "parameters") -> list[FieldError]:
-        return [
+        unknown = [
             FieldError(f"{path}.{name}", "unknown_field", "Not a parameter of a retry.")
             for name in given
+            if name != "per_minute"
         ]
+        return unknown or super().check(given, path)
 
-    def preview(self, order: Order, parameters: Any) -> Preview:
-        workflow = order.action.incident.workflow
+    def preview(self, order: Order, parameters: Asked) -> Preview:
+        workflow, pace = order.action.incident.workflow, parameters.per_minute
+        at_most = f", at most {pace} a minute" if pace else ""
         return Preview(
-            says=f"Asks the engine of {workflow.name} to run again what still fails.",
+            says=f"Asks the engine of {workflow.name} to run again what still fails{at_most}.",
             calls=tuple(f"POST {workflow.endpoint(one)[0]}" for one in _engines(order.action)),
             undo="Nothing to undo: the engine runs its own work once more.",
         )
 
-    def run(self, order: Order, parameters: Any) -> Outcome | Send:
+    def run(self, order: Order, parameters: Asked) -> Outcome | Send:
         action, incident, now = order.action, order.action.incident, order.now
-        failing = list(still_failing(incident)[:RESOURCES_PER_CALL])
+        failing = list(chunk_of(action))
         resources = [
             {"resource_type": r.resource_type, "resource_id": r.resource_id}
             for r in failing
@@ -71,6 +76,8 @@ class Retry(Kind):
         }
         action.save(update_fields=["parameters"])
         text = f"Retry {action.attempt} of {action.max_attempts} sent to {incident.workflow.name}"
+        if parameters.per_minute:
+            text += f", part {action.chunk}: {len(failing)} at {parameters.per_minute} a minute"
         note(action, text, now)
         body = {
             "action_id": order.key,

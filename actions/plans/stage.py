@@ -72,7 +72,7 @@ def _go_on(recovery: Recovery, now: datetime) -> None:
     plan = recovery.plan()
     if plan is None:
         return
-    actions = list(recovery.actions.exclude(step="").order_by("attempt"))
+    actions = list(recovery.actions.exclude(step="").order_by("attempt", "chunk"))
     for action in actions:
         action.recovery, action.incident = recovery, recovery.incident
     attempts = [attempt_of(action, now) for action in actions]
