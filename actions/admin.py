@@ -7,6 +7,7 @@ from django.contrib import admin
 from actions.connectors.admin import ConnectorAdmin, DeliveryAdmin
 from actions.escalation.admin import ChannelAdmin, EscalationPolicyAdmin, PageAdmin
 from actions.models import Action
+from actions.plans.admin import RecoveryPlanAdmin
 from tenants.backoffice import ReadOnlyAdmin, TenantFilter
 
 __all__ = [
@@ -16,6 +17,7 @@ __all__ = [
     "DeliveryAdmin",
     "EscalationPolicyAdmin",
     "PageAdmin",
+    "RecoveryPlanAdmin",
 ]
 
 

@@ -22,7 +22,6 @@ class Connected(Kind):
 
     # The kind of connector it needs.
     via: str
-    undo_words = ""
 
     def target(self, link: Link, parameters: Any) -> tuple[str, str]:
         """Method and address of the call that `send` makes."""

@@ -115,6 +115,8 @@ class Kind:
     tells_people = False
     # Whether what it does can be taken back by `undo`.
     reversible = False
+    # What `undo` does, or why there is none, for people.
+    undo_words = ""
     # Whether it can be neither taken back nor repeated: every plan with it asks a person.
     irreversible = False
     # Whether it leads to a call to the incident's vendor: then its limit and breaker count.

@@ -33,6 +33,7 @@ class PauseWorkflow(Kind):
     says = "Stops automation for the workflow: only this recovery goes on."
     parameters = Pause
     reversible = True
+    undo_words = "Resumes it, unless a person stopped it too."
     moves_switches = True
     calls_vendor = False
 
@@ -40,7 +41,7 @@ class PauseWorkflow(Kind):
         workflow, lasts = order.action.incident.workflow.name, duration(_lasts(parameters))
         return Preview(
             says=f"Stops automation for {workflow} for {lasts}.",
-            undo="Resumes it, unless a person stopped it too.",
+            undo=self.undo_words,
         )
 
     def run(self, order: Order, parameters: Pause) -> Outcome | Send:

@@ -18,6 +18,7 @@ class ResumeWorkflow(Kind):
     label = "Resume workflow"
     says = "Ends the pause that this recovery began, and no other stop."
     reversible = True
+    undo_words = "Pauses it again for the time that was left."
     moves_switches = True
     calls_vendor = False
 
@@ -25,7 +26,7 @@ class ResumeWorkflow(Kind):
         workflow = order.action.incident.workflow.name
         return Preview(
             says=f"Lets automation of {workflow} go on, if this recovery paused it.",
-            undo="Pauses it again for the time that was left.",
+            undo=self.undo_words,
         )
 
     def run(self, order: Order, parameters: Any) -> Outcome | Send:

@@ -37,6 +37,14 @@ def get_plan_for(tenant: Tenant, name: str) -> RecoveryPlan:
     return plan
 
 
+def newest_versions(rows: QuerySet[RecoveryPlan]) -> QuerySet[RecoveryPlan]:
+    """Of `rows`, the newest version of each plan of each owner."""
+    newest = RecoveryPlan.objects.order_by("tenant_id", "name", "-version").distinct(
+        "tenant_id", "name"
+    )
+    return rows.filter(pk__in=newest.values("pk"))
+
+
 def versions_of(plan: RecoveryPlan) -> QuerySet[RecoveryPlan]:
     """Every version of the same plan of the same owner, newest first."""
     return RecoveryPlan.objects.filter(tenant=plan.tenant_id, name=plan.name).order_by("-version")

@@ -9,7 +9,6 @@ from uuid import UUID
 
 from django.conf import settings
 from django.db import connection, transaction
-from django.db.models import Max
 from msgspec.structs import replace
 
 from actions.catalog import in_plans, kind_named
@@ -82,16 +81,13 @@ def save_plan(*, tenant: Tenant | None, source: str, actor: Actor, now: datetime
     Raises Problem 400 as `check_plan`.
     """
     plan = check_plan(source)
-    with connection.cursor() as cursor:
-        cursor.execute("SELECT pg_advisory_xact_lock(%s)", [_LOCK])
-    versions = RecoveryPlan.objects.filter(tenant=tenant, name=plan.name)
-    newest = versions.order_by("-version").first()
+    newest = lock_newest(tenant, plan.name)
     if newest is not None and newest.source == source and newest.retired_at is None:
         return newest
     saved = RecoveryPlan.objects.create(
         tenant=tenant,
         name=plan.name,
-        version=(versions.aggregate(last=Max("version"))["last"] or 0) + 1,
+        version=newest.version + 1 if newest else 1,
         source=source,
         document=plan.to_json(),
         created_at=now,
@@ -107,6 +103,17 @@ def save_plan(*, tenant: Tenant | None, source: str, actor: Actor, now: datetime
         after=source,
     )
     return saved
+
+
+def lock_newest(tenant: Tenant | None, name: str) -> RecoveryPlan | None:
+    """The newest version of the owner's plan; it stays so until the caller's transaction ends.
+
+    Locks: whoever else saves a plan.
+    """
+    with connection.cursor() as cursor:
+        cursor.execute("SELECT pg_advisory_xact_lock(%s)", [_LOCK])
+    versions = RecoveryPlan.objects.filter(tenant=tenant, name=name)
+    return versions.order_by("-version").first()
 
 
 @transaction.atomic

@@ -13,7 +13,16 @@ from django.db import transaction
 from django.test import Client
 from django.utils import timezone
 
-from actions.models import Action, Channel, Connector, Delivery, EscalationPolicy, Page
+from actions.models import (
+    Action,
+    Channel,
+    Connector,
+    Delivery,
+    EscalationPolicy,
+    Page,
+    RecoveryPlan,
+)
+from actions.plans.templates import save_plan
 from ai.models import Decision
 from awfdrs_site.kernel.actor import MACHINE
 from incidents.models import Incident
@@ -41,8 +50,19 @@ class World:
     action: Action
     connector: Connector
     channel: Channel
+    plan: RecoveryPlan
     admin: User
     membership: Membership
+
+
+PLAN = """\
+name: mend
+title: Mend {name}
+steps:
+  - {{key: pause, kind: pause_workflow, with: {{seconds: 60}}}}
+  - {{key: again, kind: retry, on_failure: roll_back}}
+verify: {{kind: probe_quiet}}
+"""
 
 
 def a_world(name: str) -> World:
@@ -117,6 +137,7 @@ def a_world(name: str) -> World:
         action=action,
         connector=connector,
         channel=channel,
+        plan=save_plan(tenant=tenant, source=PLAN.format(name=name), actor=MACHINE, now=now),
         admin=user,
         membership=membership,
     )

@@ -8,7 +8,15 @@ import pytest
 from django.contrib.auth.models import User
 from django.test import Client
 
-from actions.models import Action, Channel, Connector, Delivery, EscalationPolicy, Page
+from actions.models import (
+    Action,
+    Channel,
+    Connector,
+    Delivery,
+    EscalationPolicy,
+    Page,
+    RecoveryPlan,
+)
 from ai.models import Decision
 from awfdrs_site.kernel.models import AuditEntry, Work
 from incidents.models import Incident
@@ -20,7 +28,8 @@ from tests.admin.test_pages import MODELS, url
 
 TENANT_TABLES = (
     Tenant, Workflow, Membership, ApiKey, Vendor, AutomationPolicy, KillSwitch, Event, Incident,
-    Decision, Action, Connector, Delivery, Channel, EscalationPolicy, Page, AuditEntry, Work,
+    Decision, Action, Connector, Delivery, Channel, EscalationPolicy, Page, RecoveryPlan,
+    AuditEntry, Work,
 )  # fmt: skip
 
 
