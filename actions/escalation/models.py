@@ -17,6 +17,9 @@ from incidents.models import Incident
 from safety.models import Severity
 from tenants.models import Tenant
 
+# The kind of action whose pages are notices.
+NOTIFY = "notify"
+
 
 class Channel(models.Model):
     """A way to reach people. `sealed`: its address, which holds the secrets, readable by us alone.
@@ -122,6 +125,7 @@ class Page(models.Model):
     """One notice to one channel: work row of the stage `page`, and its line in the ledger.
 
     The id is the key that the receiver tells repetitions by. Without an incident it is a test.
+    `escalation`: the action that tells people, an escalation or the `notify` step of a plan.
     """
 
     id = models.UUIDField(primary_key=True, default=uuid7, editable=False)
@@ -166,3 +170,8 @@ class Page(models.Model):
 
     def __str__(self) -> str:
         return f"page to {self.channel_id}"
+
+    @property
+    def is_notice(self) -> bool:
+        """It informs: nobody has to answer, so no answer stops it."""
+        return self.escalation is not None and self.escalation.kind == NOTIFY

@@ -11,7 +11,7 @@ page that arrives twice does no harm, and one that never does may.
 from __future__ import annotations
 
 from datetime import datetime, timedelta
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import structlog
 from django.conf import settings
@@ -22,7 +22,7 @@ from django.utils import timezone
 from actions.escalation import dispatch
 from actions.escalation.courier import Letter, Receipt
 from actions.escalation.dispatch import DEADLINE_SECONDS
-from actions.escalation.models import Page
+from actions.escalation.models import NOTIFY, Page
 from actions.escalation.schedule import Standing, pause_seconds, reason_to_stop
 from actions.escalation.services import note_outcome
 from actions.escalation.states import TRANSITIONS, PageStatus
@@ -36,18 +36,20 @@ from incidents.models import Incident, TimelineKind
 from incidents.states import IncidentStatus
 from safety.models import Severity
 
+if TYPE_CHECKING:
+    from actions.models import Action
+
 log = structlog.get_logger(__name__)
 
 # The courier is ended at its deadline, so a worker whose lease is over was lost.
 LEASE = timedelta(seconds=2 * DEADLINE_SECONDS)
 _OVER = (IncidentStatus.RESOLVED, IncidentStatus.IGNORED)
 # Where `reason_to_stop` may find one; it decides.
-_MAYBE_NEEDLESS = (
+_MAYBE_NEEDLESS = ~Q(escalation__kind=NOTIFY) & (
     Q(incident__status__in=_OVER)
     | Q(incident__acknowledged_at__gte=F("incident__opened_at"))
     | Q(incident__opened_at__gt=F("escalation__created_at"))
-    | Q(incident__isnull=False, channel__enabled=False)
-)
+) | Q(incident__isnull=False, channel__enabled=False)
 _URGENT = (Severity.CRITICAL, Severity.HIGH)
 
 
@@ -90,22 +92,24 @@ def claim(now: datetime) -> Page | None:
 
 
 def _stop(page: Page, now: datetime) -> bool:
-    """Stop the locked page if there is a reason to; a test has none."""
+    """Stop the locked page if there is a reason to; a test has none, a notice only its channel."""
     if page.incident is None or page.escalation is None:
         return False
-    incident = page.incident
-    standing = Standing(
-        over=incident.status if incident.status in _OVER else "",
-        opened_at=incident.opened_at,
-        acknowledged_at=incident.acknowledged_at,
-        escalated_at=page.escalation.created_at,
-    )
-    reason = reason_to_stop(standing)
+    reason = "" if page.is_notice else reason_to_stop(_standing(page.incident, page.escalation))
     if not reason and not page.channel.enabled:
         reason = "the channel is switched off"
     if reason:
         _move(page, PageStatus.STOPPED, now, finished_at=now, detail=reason)
     return bool(reason)
+
+
+def _standing(incident: Incident, escalation: Action) -> Standing:
+    return Standing(
+        over=incident.status if incident.status in _OVER else "",
+        opened_at=incident.opened_at,
+        acknowledged_at=incident.acknowledged_at,
+        escalated_at=escalation.created_at,
+    )
 
 
 def _move(page: Page, to: str, now: datetime, **fields: Any) -> Page:
@@ -132,25 +136,28 @@ def letter_of(page: Page) -> Letter:
     incident = page.incident
     if incident is None or page.escalation is None:
         title, body = "Test of a channel", f"“{page.channel.name}” of AWFDRS reaches you."
+    elif page.is_notice:
+        title = f"Notice: {incident.title} ({incident.label})"
+        body = "\n".join(_facts(incident, str(page.escalation.parameters["text"])))
     else:
         title = f"{incident.get_severity_display()}: {incident.title} ({incident.label})"
-        body = "\n".join(_facts(incident, str(page.escalation.parameters.get("reason", ""))))
+        facts = _facts(incident, str(page.escalation.parameters.get("reason", "")))
+        body = "\n".join([*facts, "To stop these calls, acknowledge it."])
     return Letter(
         url=page.channel.secret(),
         key=str(page.pk),
         title=title,
         body=f"{body}\nPage {page.pk}",
-        urgent=incident is not None and incident.severity in _URGENT,
+        urgent=incident is not None and incident.severity in _URGENT and not page.is_notice,
         allowed=tuple(settings.CHANNEL_ALLOWED_HOSTS),
     )
 
 
-def _facts(incident: Incident, reason: str) -> list[str]:
+def _facts(incident: Incident, words: str) -> list[str]:
     return [
         f"{incident.label} of {incident.tenant.name}: {incident.title}",
         f"Workflow {incident.workflow.name}, {incident.event_count} events, {incident.state}.",
-        scrub_text(reason),
-        "To stop these calls, acknowledge it.",
+        scrub_text(words),
     ]
 
 
@@ -165,7 +172,8 @@ def record(sent: Page, receipt: Receipt, now: datetime) -> None:
     note_outcome(page.channel_id, delivered=receipt.delivered, detail=detail, now=now)
     if receipt.delivered:
         _move(page, PageStatus.DELIVERED, now, finished_at=now, leased_until=None, detail="")
-        _tell(page, f"Called {page.channel.name} by {page.channel.get_kind_display()}", now)
+        done = "Told" if page.is_notice else "Called"
+        _tell(page, f"{done} {page.channel.name} by {page.channel.get_kind_display()}", now)
     else:
         _try_again(page, detail, now)
 
@@ -175,7 +183,7 @@ def _try_again(page: Page, detail: str, now: datetime) -> None:
     if pause is None:
         _move(page, PageStatus.FAILED, now, finished_at=now, leased_until=None, detail=detail)
         times = f"{page.attempts} attempts"
-        _tell(page, f"Could not call {page.channel.name} in {times}: {detail}", now)
+        _tell(page, f"Could not reach {page.channel.name} in {times}: {detail}", now)
         log.error("page_failed", page_id=str(page.pk), channel=page.channel.name)
     else:
         due_at = now + timedelta(seconds=pause)
@@ -185,9 +193,8 @@ def _try_again(page: Page, detail: str, now: datetime) -> None:
 def _tell(page: Page, text: str, now: datetime) -> None:
     if page.incident is not None:
         data = {"page": str(page.pk), "status": page.status}
-        announce.note(
-            page.incident, TimelineKind.ESCALATED, text, actor=MACHINE, now=now, data=data
-        )
+        kind = TimelineKind.ACTION if page.is_notice else TimelineKind.ESCALATED
+        announce.note(page.incident, kind, text, actor=MACHINE, now=now, data=data)
 
 
 @transaction.atomic

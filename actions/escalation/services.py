@@ -1,4 +1,4 @@
-"""Channels are added and tested, and an escalation's calls are written down [A6]."""
+"""Channels are added and tested; an escalation's calls and a plan's notices written down [A6]."""
 
 from __future__ import annotations
 
@@ -87,6 +87,21 @@ def call_people(escalation: Action, now: datetime) -> list[Page]:
     if pages:
         handoff.ring_on_commit(STAGE)
     return pages
+
+
+def send_notice(action: Action, channel: Channel, now: datetime) -> Page:
+    """Write the one page of a `notify` step; in the commit that says the step was done."""
+    page = Page.objects.create(
+        tenant_id=action.tenant_id,
+        incident=action.incident,
+        escalation=action,
+        channel=channel,
+        due_at=now,
+        created_at=now,
+        correlation_id=action.correlation_id,
+    )
+    handoff.ring_on_commit(STAGE)
+    return page
 
 
 def note_outcome(channel_id: UUID, *, delivered: bool, detail: str, now: datetime) -> Channel:

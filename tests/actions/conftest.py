@@ -6,15 +6,21 @@ from typing import Any
 
 import pytest
 from django.utils import timezone
+from pytest_django import Settings
 
 from actions import planning
-from actions.models import Action
+from actions.escalation import dispatch
+from actions.models import Action, Recovery
+from actions.plans import services as recoveries
+from actions.plans.templates import save_plan
 from ai.models import Decision
 from awfdrs_site.kernel import work
 from incidents.detection import detect
 from incidents.models import Incident
 from incidents.states import IncidentStatus
 from tenants.models import Workflow
+from tests.actions.driving import ANNA, Begin
+from tests.actions.receivers import Webhook, a_webhook
 from tests.actions.target import Target, a_target
 from tests.builders import a_workflow, an_event
 
@@ -88,3 +94,28 @@ def planned(workflow: Workflow) -> Callable[..., Action]:
         return Action.objects.get(incident=incident, kind="retry")
 
     return plan
+
+
+@pytest.fixture
+def begin(workflow: Workflow) -> Begin:
+    """A recovery of a new incident under the plan whose steps are given, one a line."""
+
+    def start(*steps: str, verify: str = "", **event: Any) -> Recovery:
+        source = "name: mend\nsteps:\n" + "".join(f"  - {{{step}}}\n" for step in steps)
+        source += f"verify: {{{verify}}}\n" if verify else ""
+        now = timezone.now()
+        template = save_plan(tenant=None, source=source, actor=ANNA, now=now)
+        incident = an_incident(workflow, **event)
+        found = a_decision(incident, confidence=0.97)
+        return recoveries.begin(incident, decision=found, template=template, now=now)
+
+    return start
+
+
+@pytest.fixture
+def webhook(settings: Settings, monkeypatch: pytest.MonkeyPatch) -> Iterator[Webhook]:
+    """What channels call. The machine may be busy: a call has nearly its whole lease."""
+    settings.CHANNEL_ALLOWED_HOSTS = ("127.0.0.1",)
+    monkeypatch.setattr(dispatch, "DEADLINE_SECONDS", 28)
+    with a_webhook() as webhook:
+        yield webhook

@@ -9,74 +9,37 @@ from typing import Any
 import pytest
 from django.utils import timezone
 
-from actions import asking, sending
+from actions import sending
 from actions.catalog import kind_named
 from actions.catalog.kind import Order
-from actions.models import Action, Recovery
+from actions.models import Action
 from actions.plans import services as recoveries
 from actions.plans import stage
-from actions.plans.templates import save_plan
 from awfdrs_site.kernel import work
-from awfdrs_site.kernel.actor import Actor
 from awfdrs_site.kernel.problem import Problem
 from incidents.detection import detect
 from incidents.models import TimelineEntry
 from safety.models import AutomationPolicy, KillSwitch
 from safety.services import engage_switch, release_switch
 from tenants.models import Workflow
-from tests.actions.conftest import a_decision, an_incident
+from tests.actions.driving import (
+    ANNA,
+    BROKEN,
+    PAUSE,
+    RESUME,
+    RETRY,
+    Begin,
+    drive,
+    engaged,
+    event,
+    later,
+)
 from tests.actions.target import Target
 from tests.builders import an_event
 from tests.threads import at_once
 
-ANNA = Actor("person", "anna")
 MINUTE = timedelta(minutes=1)
 pytestmark = pytest.mark.django_db
-Begin = Callable[..., Recovery]
-
-
-@pytest.fixture
-def begin(workflow: Workflow) -> Begin:
-    """A recovery of a new incident under the plan whose steps are given, one a line."""
-
-    def start(*steps: str, verify: str = "", **event: Any) -> Recovery:
-        source = "name: mend\nsteps:\n" + "".join(f"  - {{{step}}}\n" for step in steps)
-        source += f"verify: {{{verify}}}\n" if verify else ""
-        now = timezone.now()
-        template = save_plan(tenant=None, source=source, actor=ANNA, now=now)
-        incident = an_incident(workflow, **event)
-        found = a_decision(incident, confidence=0.97)
-        return recoveries.begin(incident, decision=found, template=template, now=now)
-
-    return start
-
-
-def drive(recovery: Recovery, rounds: int = 6) -> Recovery:
-    """Let the stages do all that is due, and ask about what is being waited for."""
-    for _ in range(rounds):
-        work.run_due("recover", stage.recover)
-        Action.objects.filter(status="planned").update(due_at=timezone.now())
-        sending.run_due()
-        Action.objects.filter(status="verifying").update(due_at=timezone.now())
-        asking.run_due(timezone.now())
-    recovery.refresh_from_db()
-    return recovery
-
-
-def later(**fields: Any) -> None:
-    """Let the actions that are being waited for have been sent so much earlier."""
-    ago = timezone.now() - timedelta(**fields)
-    Action.objects.filter(status="verifying").update(sent_at=ago)
-
-
-def engaged() -> list[KillSwitch]:
-    return [switch for switch in KillSwitch.objects.all() if switch.is_engaged(timezone.now())]
-
-
-PAUSE = "key: pause, kind: pause_workflow, with: {seconds: 600}"
-RESUME = "key: resume, kind: resume_workflow"
-RETRY = "key: again, kind: retry"
-BROKEN = 'key: b, kind: notify, with: {text: "${steps.pause.nothing}"}, on_failure: roll_back'
 
 
 def test_a_pause_stops_every_recovery_but_its_own(
@@ -192,11 +155,6 @@ def test_it_waits_before_the_next_step(begin: Begin) -> None:
     assert drive(recovery).actions.count() == 1
     later(seconds=901)
     assert drive(recovery).status == "completed"
-
-
-def event(workflow: Workflow, kind: str, **fields: Any) -> None:
-    an_event(workflow, kind, **fields)
-    work.run_due("detect", detect)
 
 
 def test_a_success_of_the_workflow_verifies_a_plan(begin: Begin, workflow: Workflow) -> None:

@@ -2,16 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
 from datetime import timedelta
 
 import pytest
 from django.db import IntegrityError, transaction
 from django.utils import timezone
-from pytest_django import Settings
 
 from actions import sending, services
-from actions.escalation import dispatch
 from actions.escalation import sending as paging
 from actions.escalation.courier import Receipt
 from actions.escalation.models import Channel, EscalationPolicy, Page
@@ -24,7 +21,7 @@ from incidents import services as incident_services
 from incidents.models import Incident, TimelineEntry
 from tenants.models import Workflow
 from tests.actions.conftest import an_incident
-from tests.actions.receivers import Webhook, a_webhook
+from tests.actions.receivers import Webhook
 from tests.processes import start
 from tests.threads import at_once
 
@@ -33,15 +30,6 @@ ANNA = Actor("person", "anna")
 # pytest would take it for a test.
 send_test = test_channel
 del test_channel
-
-
-@pytest.fixture
-def webhook(settings: Settings, monkeypatch: pytest.MonkeyPatch) -> Iterator[Webhook]:
-    """What channels call. The machine may be busy: a call has nearly its whole lease."""
-    settings.CHANNEL_ALLOWED_HOSTS = ("127.0.0.1",)
-    monkeypatch.setattr(dispatch, "DEADLINE_SECONDS", 28)
-    with a_webhook() as webhook:
-        yield webhook
 
 
 def a_channel(workflow: Workflow, webhook: Webhook, name: str = "Anna") -> Channel:

@@ -8,7 +8,7 @@ import pytest
 from django.utils import timezone
 
 from actions import deciding
-from actions.models import Action, Recovery
+from actions.models import Action
 from actions.plans import services as recoveries
 from actions.reversing import reverse
 from ai.cases import case_of
@@ -18,12 +18,9 @@ from awfdrs_site.kernel.actor import Actor
 from incidents.models import Incident
 from safety.selectors import policy_for, rules_for
 from safety.services import ensure_default_rules
-from tests.actions.test_catalog import BROKEN, PAUSE, begin, drive
+from tests.actions.driving import ANNA, BROKEN, PAUSE, Begin, drive
 
-__all__ = ["begin"]  # a fixture
-ANNA = Actor("person", "anna")
 pytestmark = pytest.mark.django_db
-Begin = Callable[..., Recovery]
 
 
 def remembered() -> list[tuple[str, str]]:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
 from datetime import timedelta
 
 import pytest
@@ -15,19 +14,15 @@ from actions.verification import verify
 from ai.models import Outcome
 from ai.services import analyse
 from awfdrs_site.kernel import work
-from awfdrs_site.kernel.actor import Actor
 from incidents import services as incidents
 from incidents.models import Incident
 from safety.models import AutomationPolicy, ErrorCode, RetryPolicy
 from tenants.models import Workflow
+from tests.actions.driving import ANNA, PAUSE, RESUME, RETRY, Begin, drive, engaged, event
 from tests.actions.target import Target
-from tests.actions.test_catalog import PAUSE, RESUME, RETRY, begin, drive, engaged, event
 
-__all__ = ["begin"]  # a fixture
-ANNA = Actor("person", "anna")
 WAIT = "key: w, kind: wait, with: {seconds: 900}"
 pytestmark = pytest.mark.django_db
-Begin = Callable[..., Recovery]
 
 
 def close(recovery: Recovery, verb: str) -> None:

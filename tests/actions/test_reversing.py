@@ -8,23 +8,19 @@ import pytest
 from django.utils import timezone
 
 from actions import sending
-from actions.models import Action, Recovery
+from actions.models import Action
 from actions.plans import services as recoveries
 from actions.plans import stage
 from actions.reversing import is_reversible, reverse
 from actions.selectors import actions_for
 from awfdrs_site.kernel import work
-from awfdrs_site.kernel.actor import Actor
 from awfdrs_site.kernel.problem import Problem
 from safety.models import KillSwitch
 from safety.services import engage_switch
-from tests.actions.test_catalog import BROKEN, PAUSE, begin, drive, engaged
+from tests.actions.driving import ANNA, BROKEN, PAUSE, Begin, drive, engaged
 from tests.threads import at_once
 
-__all__ = ["begin"]  # a fixture
-ANNA = Actor("person", "anna")
 pytestmark = pytest.mark.django_db
-Begin = Callable[..., Recovery]
 
 
 def back(action: Action) -> Action:

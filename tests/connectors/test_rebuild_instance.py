@@ -22,7 +22,7 @@ from safety.selectors import forget_rules
 from safety.services import ensure_default_rules
 from tenants.models import Workflow
 from tests.actions.conftest import an_incident
-from tests.actions.test_catalog import ANNA, drive, later
+from tests.actions.driving import ANNA, drive, later
 from tests.builders import a_workflow
 from tests.connectors.conftest import a_connector
 from tests.connectors.servers import Answer, Call, Server, a_server
