@@ -8,8 +8,7 @@ from __future__ import annotations
 
 from datetime import datetime
 
-import structlog
-from django.db import DatabaseError, transaction
+from django.db import transaction
 from django.db.models import Q
 from django.utils import timezone
 
@@ -19,12 +18,10 @@ from actions.catalog.kind import Order, Outcome
 from actions.connectors.services import keep_deliveries
 from actions.lifecycle import lock_action
 from actions.models import Action
-from actions.sending import ASK_AGAIN, ASK_WORKING, LEASE, settle
+from actions.sending import ASK_AGAIN, ASK_WORKING, LEASE, alone, settle
 from actions.states import ActionStatus
 from awfdrs_site.kernel import correlation
 from incidents.models import Incident
-
-log = structlog.get_logger(__name__)
 
 ASKED_AT_ONCE = 20
 
@@ -36,14 +33,9 @@ def run_due(now: datetime) -> int:
         asked = _claim_asked(now)
         if asked is None:
             break
-        with correlation.bound(asked.correlation_id, asked.tenant_id):
-            try:
-                settled += _settle_one(asked, now)
-            except DatabaseError:
-                raise  # not this action's trouble, but everybody's
-            except Exception:
-                # It is asked about again after its lease; what is due beside it does not wait.
-                log.exception("question_failed", action_id=str(asked.pk))
+        bound = correlation.bound(asked.correlation_id, asked.tenant_id)
+        with bound, alone("question_failed", asked):
+            settled += _settle_one(asked, now)
     return settled
 
 

@@ -7,8 +7,7 @@ from datetime import datetime, timedelta
 
 from django.db.models import Count, Min, Q
 
-from actions import gatekeeping
-from actions.gatekeeping import DAY, HOUR
+from actions.sent_lately import DAY, HOUR, automated_since
 from safety.limits_in_use import LimitInUse
 from safety.limits_in_use import limits_in_use as rates_in_use
 from safety.models import Vendor
@@ -21,7 +20,7 @@ def limits_in_use(
 ) -> tuple[LimitInUse, ...]:
     """The caps on automated actions, then the rates of `safety.limits_in_use`."""
     policy, last_hour = policy_for(tenant.pk, None), Q(sent_at__gt=now - HOUR)
-    seen = gatekeeping.automated_since(tenant.pk, now - DAY).aggregate(
+    seen = automated_since(tenant.pk, now - DAY).aggregate(
         day=Count("pk"),
         day_oldest=Min("sent_at"),
         hour=Count("pk", filter=last_hour),

@@ -11,6 +11,8 @@ key, and nothing is sent again under doubt.
 
 from __future__ import annotations
 
+from collections.abc import Iterator
+from contextlib import contextmanager
 from datetime import datetime, timedelta
 from typing import Any
 
@@ -53,15 +55,22 @@ def run_due() -> int:
     take_back_lost(timezone.now())
     done = 0
     while (action := claim(timezone.now())) is not None:
-        try:
+        with alone("delivery_failed", action):
             deliver(action)
-        except DatabaseError:
-            raise  # not this action's trouble, but everybody's
-        except Exception:
-            # Its lease will say what it became; what is due beside it does not wait for that.
-            log.exception("delivery_failed", action_id=str(action.pk))
         done += 1
     return done
+
+
+@contextmanager
+def alone(event: str, action: Action) -> Iterator[None]:
+    """The action's trouble is logged and ends here: its lease says what becomes of it, and what is
+    due beside it does not wait for that."""
+    try:
+        yield
+    except DatabaseError:
+        raise  # not this action's trouble, but everybody's
+    except Exception:
+        log.exception(event, action_id=str(action.pk))
 
 
 @transaction.atomic

@@ -13,6 +13,7 @@ from django.utils import timezone
 from actions import gatekeeping, sending, services
 from actions.models import Action
 from actions.plans.models import Recovery
+from actions.sent_lately import sent_since
 from awfdrs_site.kernel.actor import Actor
 from safety.models import AutomationPolicy
 from safety.selectors import forget_rules, policy_for, rules_for
@@ -98,7 +99,7 @@ def test_what_a_person_wanted_is_a_retry_and_no_automated_action(
 def test_it_counts_by_an_index(planned: Planned, workflow: Workflow) -> None:
     """However long the history: what the caps read is the window of the index, not the table."""
     planned()
-    counted = gatekeeping.sent_since(workflow.tenant_id, timezone.now())
+    counted = sent_since(workflow.tenant_id, timezone.now())
     with connection.cursor() as cursor:
         cursor.execute("SET LOCAL enable_seqscan = off")
         cursor.execute("SET LOCAL enable_bitmapscan = off")

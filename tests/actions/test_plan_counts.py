@@ -12,6 +12,7 @@ from actions import gatekeeping, planning, sending, services, verification
 from actions.models import Recovery
 from actions.plans import stage
 from actions.plans.templates import save_plan
+from actions.sent_lately import HOUR, automated_since, sent_since
 from ai.models import Outcome
 from ai.services import analyse
 from awfdrs_site.kernel import work
@@ -42,7 +43,7 @@ def test_each_step_that_acts_is_counted_and_probes_are_not(
     recovery = drive(begin(A + B, SENT_BY_PROBE))
     assert recovery.status == "completed"
     now = timezone.now()
-    assert gatekeeping.automated_last_hour(workflow.tenant_id, now) == 2
+    assert automated_since(workflow.tenant_id, now - HOUR).count() == 2
     facts = gatekeeping.judge_action(recovery.actions.latest("pk"), now).inputs
     assert (facts.workflow_retries_last_hour, facts.incident_retries_last_day) == (2, 2)
 
@@ -68,8 +69,8 @@ def test_steps_of_an_approved_plan_are_not_automated(begin: Begin, workflow: Wor
     approve(recovery)
     assert drive(recovery).status == "completed"
     now = timezone.now()
-    assert gatekeeping.sent_since(workflow.tenant_id, now - timedelta(hours=1)).count() == 2
-    assert gatekeeping.automated_last_hour(workflow.tenant_id, now) == 0
+    assert sent_since(workflow.tenant_id, now - HOUR).count() == 2
+    assert automated_since(workflow.tenant_id, now - HOUR).count() == 0
 
 
 def test_a_dry_run_holds_a_plan_back_until_a_person_runs_it(
