@@ -183,7 +183,7 @@ def _try_again(page: Page, detail: str, now: datetime) -> None:
     if pause is None:
         _move(page, PageStatus.FAILED, now, finished_at=now, leased_until=None, detail=detail)
         times = f"{page.attempts} attempts"
-        _tell(page, f"Could not reach {page.channel.name} in {times}: {detail}", now)
+        _tell(page, f"Could not call {page.channel.name} in {times}: {detail}", now)
         log.error("page_failed", page_id=str(page.pk), channel=page.channel.name)
     else:
         due_at = now + timedelta(seconds=pause)
