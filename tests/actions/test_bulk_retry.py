@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Callable
 from datetime import timedelta
 from typing import Any
 
@@ -12,7 +11,7 @@ from django.db import transaction
 from django.utils import timezone
 
 from actions import asking, deciding, sending, services
-from actions.models import Action, Recovery
+from actions.models import Action
 from actions.verification import verify
 from ai.models import Outcome
 from awfdrs_site.kernel import work
@@ -24,18 +23,16 @@ from safety.models import AutomationPolicy
 from safety.services import engage_switch, release_switch
 from tenants.models import Workflow
 from tests.actions.conftest import an_incident
+from tests.actions.driving import Begin, drive
 from tests.actions.target import Target
-from tests.actions.test_catalog import begin, drive
 from tests.builders import an_event
 from tests.threads import at_once
 
-__all__ = ["begin"]  # a fixture
 ANNA = Actor("person", "anna")
 MANY, PACE = 7, 3
 STEP = "key: again, kind: retry, with: {per_minute: 3}"
 MINUTE = timedelta(minutes=1)
 pytestmark = pytest.mark.django_db
-Begin = Callable[..., Recovery]
 
 
 @pytest.fixture

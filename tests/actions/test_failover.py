@@ -11,7 +11,7 @@ from django.utils import timezone
 from actions import asking, deciding, sending
 from actions.catalog import kind_named
 from actions.catalog.kind import Order
-from actions.models import Action, Recovery
+from actions.models import Action
 from actions.previewing import preview_of
 from actions.retry_call import sign
 from actions.reversing import reverse
@@ -22,16 +22,14 @@ from safety.models import AutomationPolicy
 from tenants.engines import fail_back, fail_over
 from tenants.models import Workflow
 from tests.actions.conftest import SECRET
+from tests.actions.driving import BROKEN, RETRY, Begin, drive
 from tests.actions.target import Target, a_target
-from tests.actions.test_catalog import BROKEN, RETRY, begin, drive
 from tests.threads import at_once
 
-__all__ = ["begin"]  # a fixture
 ANNA = Actor("person", "anna")
 FAILOVER = "key: over, kind: failover"
 STANDBY_SECRET = "whsec_" + "c3RhbmRieS1zdGFuZGJ5LXN0YW5kYnktMTI="
 pytestmark = pytest.mark.django_db
-Begin = Callable[..., Recovery]
 Planned = Callable[..., Action]
 
 

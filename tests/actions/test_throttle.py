@@ -25,15 +25,13 @@ from safety.limits_in_use import LimitInUse
 from safety.models import AutomationPolicy, Vendor
 from safety.throttling import unthrottle
 from tenants.models import Workflow
+from tests.actions.driving import BROKEN, PAUSE, RETRY, Begin, drive
 from tests.actions.target import Target
-from tests.actions.test_catalog import BROKEN, PAUSE, RETRY, begin, drive
 from tests.threads import at_once
 
-__all__ = ["begin"]  # a fixture
 ANNA = Actor("person", "anna")
 THROTTLE = "key: slow, kind: throttle, with: {per_minute: 3, seconds: 600}"
 pytestmark = pytest.mark.django_db
-Begin = Callable[..., Recovery]
 
 
 @pytest.fixture(autouse=True)
