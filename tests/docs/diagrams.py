@@ -15,7 +15,7 @@ PAGES = {
     "incident": PROJECT / "docs" / "life-cycles.md",
     "action": PROJECT / "docs" / "life-cycles.md",
     "breaker": PROJECT / "docs" / "life-cycles.md",
-    "recovery": PROJECT / "docs" / "recovery.md",
+    "recovery": PROJECT / "docs" / "recovery-states.md",
 }
 Table = Mapping[str, frozenset[str]]
 Words = Mapping[tuple[str, str], str]
