@@ -7,7 +7,16 @@ from datetime import datetime, timedelta
 from typing import Any
 from uuid import UUID
 
-from django.db.models import Count, DurationField, ExpressionWrapper, F, Max, Q, QuerySet
+from django.db.models import (
+    Count,
+    DurationField,
+    ExpressionWrapper,
+    F,
+    Max,
+    Q,
+    QuerySet,
+    prefetch_related_objects,
+)
 
 from actions.history import runs_of
 from actions.models import Action, ActionKind
@@ -38,9 +47,12 @@ def approvals_page(identity: Identity, sort: str, now: datetime) -> dict[str, An
     """Everything `actions/approvals.html` asks for."""
     tenant = identity.tenant
     may_act = "act" in identity.scopes
+    waiting, begun = cards(tenant, sort, now), starting(tenant, now)
     return {
-        "starting": starting(tenant, now),
-        "cards": cards(tenant, sort, now),
+        "cards": waiting,
+        "starting": begun,
+        "queue": in_order([*waiting, *begun], sort),
+        "last_approved": _last_decided(begun),
         "sort": sort if sort == "severity" else "expiring",
         "today": today(tenant, now),
         "decided": list(_decided(tenant, now).order_by("-decided_at")[:JUST_DECIDED]),
@@ -50,11 +62,8 @@ def approvals_page(identity: Identity, sort: str, now: datetime) -> dict[str, An
 
 def cards(tenant: Tenant, sort: str, now: datetime) -> list[Action]:
     """The approvals that wait, each with its auto line, history and blast radius. Four queries."""
-    rows = list(approvals_for(tenant, now)[:CARDS])
-    if sort == "severity":
-        rows.sort(
-            key=lambda action: SEVERITY_RANK.get(action.incident.severity, len(SEVERITY_RANK))
-        )
+    rows = in_order(list(approvals_for(tenant, now)[:CARDS]), sort)
+    prefetch_related_objects([row for row in rows if row.step], "recovery__actions")
     lines = auto_lines(tenant, now)
     runs = runs_of(tenant, [(action.incident.signature, action.tried) for action in rows])
     failing = still_failing_counts([action.incident_id for action in rows])
@@ -66,9 +75,18 @@ def cards(tenant: Tenant, sort: str, now: datetime) -> list[Action]:
             action.incident.severity
         )
         shown.preview = preview_of(action, now)
-        shown.approve_target = {"preview_hash": shown.preview.hash}
         shown.blast = blast_radius(action, failing.get(action.incident_id, 0))
     return rows
+
+
+def in_order(rows: Sequence[Action], sort: str) -> list[Action]:
+    """The next to expire first; or the most severe. What was approved keeps the place it had."""
+
+    def place(action: Action) -> tuple[int, datetime | None, UUID]:
+        rank = SEVERITY_RANK.get(action.incident.severity, len(SEVERITY_RANK))
+        return rank if sort == "severity" else 0, action.expires_at, action.pk
+
+    return sorted(rows, key=place)
 
 
 def starting(tenant: Tenant, now: datetime) -> list[Action]:
@@ -76,6 +94,11 @@ def starting(tenant: Tenant, now: datetime) -> list[Action]:
     rows = actions_for(tenant).filter(status=ActionStatus.PLANNED, due_at__gt=now)
     approved = rows.filter(decided_at__isnull=False, expires_at__isnull=False)
     return list(approved.order_by("due_at", "id")[:JUST_DECIDED])
+
+
+def _last_decided(rows: Sequence[Action]) -> UUID | None:
+    newest = max(rows, key=lambda action: (action.decided_at, action.pk), default=None)
+    return newest.pk if newest else None
 
 
 def blast_radius(action: Action, failing: int) -> list[tuple[str, str]]:

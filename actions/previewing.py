@@ -21,12 +21,28 @@ import msgspec
 
 from actions.catalog import kind_named
 from actions.catalog.kind import Order, Preview
+from actions.editing import open_steps
 from actions.models import Action, StepRole
 from actions.plans.document import Call, Plan, Step
 from actions.plans.engine import VERIFY
 from actions.plans.expression import ExpressionError, fill
 from actions.plans.models import Recovery
+from actions.plans.ranges import value_at
 from actions.plans.selectors import plan_named
+
+
+@dataclass(frozen=True)
+class Editable:
+    """What an approver may change of a step: under which `name` it is sent, what stands there now,
+    and what is allowed, in words and as numbers or texts."""
+
+    name: str
+    label: str
+    value: Any
+    allowed: str
+    min: float | None
+    max: float | None
+    one_of: tuple[str, ...]
 
 
 @dataclass(frozen=True)
@@ -47,10 +63,11 @@ class Line:
     tries: int
     timeout_seconds: int
     number: int = 1
+    editable: tuple[Editable, ...] = ()
 
 
-# Of a line: words for people. They may change with the time and bind nobody.
-_WORDS = ("title", "says", "undo", "number")
+# Of a line: words for people, and what else might be called. They bind nobody.
+_WORDS = ("title", "says", "undo", "number", "editable")
 
 
 @dataclass(frozen=True)
@@ -76,6 +93,10 @@ class Shown:
     @property
     def irreversible(self) -> bool:
         return any(line.irreversible for line in self.lines)
+
+    @property
+    def editable(self) -> list[Editable]:
+        return [one for line in self.lines for one in line.editable]
 
     def to_json(self) -> dict[str, Any]:
         return {"plan": self.plan, "newest": self.newest, "lines": [asdict(x) for x in self.lines]}
@@ -110,6 +131,7 @@ def _lines(action: Action, recovery: Recovery, plan: Plan, now: datetime) -> Ite
         filled = Call(call.kind, _filled(call.parameters, recovery.facts))
         return _line(action, filled, now, step=step, role=role, **words)
 
+    still_open = _open(recovery, plan)
     for number, step in enumerate(plan.steps(), start=1):
         limits = {"tries": step.retries.max_attempts, "timeout_seconds": step.timeout_seconds}
         undo = "Cannot be undone." if step.irreversible else ""
@@ -124,6 +146,7 @@ def _lines(action: Action, recovery: Recovery, plan: Plan, now: datetime) -> Ite
             undo=undo,
             irreversible=step.irreversible,
             number=number,
+            editable=_editable(step) if step.key in still_open else (),
             **limits,
         )
         if step.undo is not None:
@@ -132,6 +155,27 @@ def _lines(action: Action, recovery: Recovery, plan: Plan, now: datetime) -> Ite
         call = Call(plan.verify.kind, plan.verify.parameters)
         limits = {"tries": plan.verify.tries, "timeout_seconds": plan.verify.timeout_seconds}
         yield line(VERIFY, StepRole.VERIFY, call, title="Verify", **limits)
+
+
+def _open(recovery: Recovery, plan: Plan) -> set[str]:
+    if not any(step.editable for step in plan.steps()):
+        return set()  # spares the look at what was sent
+    return {step.key for step in open_steps(recovery, plan)}
+
+
+def _editable(step: Step) -> tuple[Editable, ...]:
+    return tuple(
+        Editable(
+            name=f"{step.key}.{name}",
+            label=f"{step.label}: {name.rpartition('.')[2].replace('_', ' ')}",
+            value=value_at(step.parameters, name),
+            allowed=allowed.words,
+            min=allowed.min,
+            max=allowed.max,
+            one_of=allowed.one_of,
+        )
+        for name, allowed in step.editable.items()
+    )
 
 
 def _undoing(step: Step) -> str:
@@ -151,6 +195,7 @@ def _line(
     tries: int = 1,
     timeout_seconds: int = 0,
     number: int = 1,
+    editable: tuple[Editable, ...] = (),
 ) -> Line:
     kind = kind_named(call.kind)
     try:
@@ -171,6 +216,7 @@ def _line(
         tries=tries,
         timeout_seconds=timeout_seconds,
         number=number,
+        editable=editable,
     )
 
 

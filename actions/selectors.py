@@ -5,7 +5,7 @@ from __future__ import annotations
 from datetime import datetime
 from uuid import UUID
 
-from django.db.models import Exists, OuterRef, QuerySet
+from django.db.models import Exists, OuterRef, Q, QuerySet
 
 from actions.models import Action
 from actions.states import STANDING, ActionStatus
@@ -30,7 +30,14 @@ def get_action_for(tenant: Tenant, pk: UUID | str) -> Action:
 
 
 def approvals_for(tenant: Tenant, now: datetime) -> QuerySet[Action]:
-    """What waits for a person and can still be decided, expiring first."""
+    """What waits for a person and can still be decided, expiring first; of a plan one step, for
+    the word is for all of it."""
     rows = actions_for(tenant).select_related("recovery__template")
-    waiting = rows.filter(status=ActionStatus.WAITING, expires_at__gt=now)
-    return waiting.order_by("expires_at", "id")
+    return rows.filter(still_to_decide(now)).order_by("expires_at", "id")
+
+
+def still_to_decide(now: datetime) -> Q:
+    """Of actions: those that `approvals_for` lists."""
+    waits = Q(status=ActionStatus.WAITING, expires_at__gt=now)
+    beside = Action.objects.filter(waits, recovery=OuterRef("recovery"), pk__lt=OuterRef("pk"))
+    return waits & Q(~Exists(beside))

@@ -85,14 +85,17 @@ def approve(request: PageRequest, pk: UUID) -> HttpResponse:
 
 
 def _edits(request: PageRequest) -> dict[str, float | str]:
-    """What the approver changed; what is no number is the service's to refuse."""
-    text = posted(request, "delay_seconds", 20)
-    if not text:
-        return {}
-    try:
-        return {"delay_seconds": float(text)}
-    except ValueError:
-        return {"delay_seconds": text}
+    """What the approver changed; what is not allowed is the service's to refuse."""
+    fields = {name: value for name, value in request.POST.items() if name.startswith("set.")}
+    edits: dict[str, float | str] = {
+        name.removeprefix("set."): str(value) for name, value in fields.items()
+    }
+    if text := posted(request, "delay_seconds", 20):
+        try:
+            edits["delay_seconds"] = float(text)
+        except ValueError:
+            edits["delay_seconds"] = text
+    return edits
 
 
 @require_POST

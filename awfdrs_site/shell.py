@@ -14,6 +14,7 @@ from actions.escalation.models import Channel
 from actions.escalation.selectors import failing_channels
 from actions.models import Action
 from actions.pages import IN_FLIGHT
+from actions.selectors import still_to_decide
 from actions.states import ActionStatus
 from actions.stopping import held_count
 from incidents.models import Incident
@@ -54,11 +55,10 @@ class Shell:
     @cached_property
     def counts(self) -> dict[str, int]:
         """What the navigation counts: open and critical incidents, approvals, running actions."""
-        waiting = Q(status=ActionStatus.WAITING, expires_at__gt=self.now)
         actions = Action.objects.filter(
             tenant=self.tenant, status__in=[ActionStatus.WAITING, *IN_FLIGHT]
         ).aggregate(
-            approvals=Count("pk", filter=waiting),
+            approvals=Count("pk", filter=still_to_decide(self.now)),
             running=Count("pk", filter=Q(status__in=IN_FLIGHT)),
         )
         incidents = self.open_incidents

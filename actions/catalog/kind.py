@@ -144,6 +144,20 @@ class Kind:
             return [FieldError(path + place.rstrip("`"), "invalid", f"{words}.")]
         return []
 
+    def check_one(self, given: Mapping[str, Any], name: str, path: str) -> list[FieldError]:
+        """What is wrong with the one parameter of `given` that `name` goes to, whatever references
+        stand in the others."""
+        top = name.partition(".")[0]
+        types = {one.encode_name: one.type for one in msgspec.structs.fields(self.parameters)}
+        try:
+            msgspec.convert(given[top], types[top], strict=False)
+        except KeyError:
+            return [FieldError(path, "unknown_field", f"{self.label} has no such parameter.")]
+        except msgspec.ValidationError as error:
+            words = str(error).partition(" - at `$")[0]
+            return [FieldError(path, "invalid", f"{words}.")]
+        return []
+
     def read(self, given: Mapping[str, Any]) -> Any:
         """`given` as the kind's parameters. Raises msgspec.ValidationError."""
         return msgspec.convert(dict(given), self.parameters, strict=False)

@@ -5,7 +5,8 @@
     steps:
       - key: rebuild
         kind: codebuild
-        with: {project: recovery, instance: "${incident.resource_id}"}
+        with: {project: recovery, environment: {SIZE: small, HOST: "${incident.resource_id}"}}
+        editable: {environment.SIZE: {one_of: [small, large]}}
         timeout_seconds: 900
         retries: {max_attempts: 2, pause_seconds: 10}
         on_failure: roll_back
@@ -26,7 +27,9 @@ from typing import Any, Literal
 
 import msgspec
 
+from actions.plans import ranges
 from actions.plans.expression import ExpressionError, objection, references
+from actions.plans.ranges import Range
 from safety.strict_yaml import StrictYamlError, load
 
 OnFailure = Literal["stop", "continue", "roll_back"]
@@ -67,12 +70,14 @@ class StepRetries(_Part, frozen=True):
 
 
 class Step(_Part, frozen=True):
-    """One step. `irreversible`: once it was sent nothing is undone any more."""
+    """One step. `irreversible`: once it was sent nothing is undone any more. `editable`: what an
+    approver may change of `with`, and the range."""
 
     key: str
     kind: str
     title: str = ""
     parameters: dict[str, Any] = msgspec.field(name="with", default_factory=dict)
+    editable: dict[str, Range] = msgspec.field(default_factory=dict)
     timeout_seconds: int = 300
     retries: StepRetries = StepRetries()
     on_failure: OnFailure = "stop"
@@ -212,6 +217,7 @@ def _step_mistakes(
     yield from _number(step.retries.max_attempts, 1, 10, f"{path}.retries.max_attempts")
     yield from _number(step.retries.pause_seconds, 0, 3_600, f"{path}.retries.pause_seconds")
     yield from _reference_mistakes(step.parameters, f"{path}.with", done)
+    yield from ranges.mistakes(step.editable, step.parameters, f"{path}.editable")
     if step.undo is not None:
         yield from _kind_mistakes(step.undo.kind, f"{path}.undo.kind", kinds, probe=False)
         own = done | {step.key}

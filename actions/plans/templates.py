@@ -14,6 +14,7 @@ from msgspec.structs import replace
 from actions.catalog import in_plans, kind_named
 from actions.plans.document import Plan, PlanError, Step, read_plan
 from actions.plans.models import RecoveryPlan
+from actions.plans.ranges import put
 from awfdrs_site.kernel import audit
 from awfdrs_site.kernel.actor import MACHINE, Actor
 from awfdrs_site.kernel.problem import FieldError, invalid
@@ -52,6 +53,7 @@ def _marked_step(step: Step) -> Step:
 def _parameter_errors(plan: Plan) -> Iterator[FieldError]:
     for step in plan.steps():
         yield from kind_named(step.kind).check(step.parameters, f"{step.key}.with")
+        yield from _range_errors(step)
         if step.undo is not None and kind_named(step.kind).irreversible:
             words = f"{kind_named(step.kind).label} cannot be undone."
             yield FieldError(f"{step.key}.undo", "irreversible", words)
@@ -71,6 +73,14 @@ def lacks(plan: Plan, tenant_id: UUID) -> str:
     calls = [call for step in plan.steps() for call in (step, step.undo) if call is not None]
     found = (kind_named(call.kind).lacks(tenant_id, call.parameters) for call in calls)
     return next(filter(None, found), "")
+
+
+def _range_errors(step: Step) -> Iterator[FieldError]:
+    """What an approver may set must be what the kind takes."""
+    for name, allowed in step.editable.items():
+        for end in allowed.ends:
+            given, path = put(step.parameters, name, end), f"{step.key}.editable.{name}"
+            yield from kind_named(step.kind).check_one(given, name, path)
 
 
 @transaction.atomic

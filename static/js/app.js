@@ -6,6 +6,7 @@ import "./check-all.js";
 import "./copy.js";
 import "./countdown.js";
 import "./dialog.js";
+import "./edit.js";
 import "./keys.js";
 import "./live.js";
 import "./local-time.js";

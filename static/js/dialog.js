@@ -19,10 +19,12 @@ document.addEventListener("click", (event) => {
   button.closest("details[data-menu]")?.removeAttribute("open");
 });
 
-// Enter alone never confirms harm: in a dialog's text field it is a new line, ctrl or cmd sends.
+// Enter alone never confirms harm: in a text it is a new line, in a field nothing; ctrl or cmd sends.
 document.addEventListener("keydown", (event) => {
   const form = event.target.closest?.("[data-dialog-form]");
-  if (form && event.key === "Enter" && (event.ctrlKey || event.metaKey)) form.requestSubmit();
+  if (!form || event.key !== "Enter") return;
+  if (event.ctrlKey || event.metaKey) form.requestSubmit();
+  if (event.ctrlKey || event.metaKey || event.target.matches("input")) event.preventDefault();
 });
 
 document.addEventListener("htmx:beforeSwap", (event) => {

@@ -10,20 +10,24 @@ let current = null;
 const seenSince = new WeakMap();
 let go = -Infinity; // when g was pressed
 
+// What is decided on by a key must have been in view as a whole, or have filled the view, between
+// the bars; so that no key hits what just appeared.
 const seen = new IntersectionObserver(
   (entries) => {
-    for (const { target, intersectionRatio } of entries) {
-      if (intersectionRatio < 0.99) seenSince.delete(target);
+    for (const { target, intersectionRatio, intersectionRect, rootBounds } of entries) {
+      const inView = intersectionRatio > 0.99 || intersectionRect.height > 0.9 * rootBounds.height;
+      if (!inView) seenSince.delete(target);
       else if (!seenSince.has(target)) seenSince.set(target, performance.now());
     }
   },
-  { threshold: [0, 0.5, 0.99, 1] },
+  { threshold: [...Array(20).keys()].map((n) => n / 20).concat(0.995), rootMargin: "-48px 0px -36px" },
 );
-// What is decided on by a key must have been in view, so that no key hits what just appeared.
-attach("[data-key-item] [data-key=a]", (button) => seen.observe(button));
+attach("[data-key-item]:has([data-key=a])", (item) => seen.observe(item));
 
-function items() {
-  return [...document.querySelectorAll("[data-key-list] [data-key-item], [data-key-list][data-key-item]")];
+// Those that j and k go to, in the document or in a part that was just taken out of it.
+function items(root = document) {
+  const all = [...root.querySelectorAll("[data-key-list] [data-key-item], [data-key-list][data-key-item]")];
+  return all.filter((item) => item.dataset.gone === undefined || item.id === current?.id);
 }
 
 function point(item) {
@@ -46,12 +50,13 @@ function move(step) {
   mark(all[Math.min(all.length - 1, Math.max(0, at < 0 ? 0 : at + step))]);
 }
 
+function hasSettled(item) {
+  return performance.now() - (seenSince.get(item) ?? Infinity) >= SETTLED_MS;
+}
+
 function press(key) {
   const inItem = current?.isConnected && current.querySelector(`[data-key="${key}"]`);
-  if (inItem) {
-    const since = seenSince.get(current.querySelector("[data-key=a]")) ?? Infinity;
-    if (performance.now() - since < SETTLED_MS || since === Infinity) return false;
-  }
+  if (inItem && key === "a" && !hasSettled(current)) return false;
   const target = inItem || [...document.querySelectorAll(`[data-key="${key}"]`)].find((one) => !one.closest("[data-key-item]"));
   if (target && !target.hidden && !target.disabled) target.click();
   return Boolean(target);
@@ -94,9 +99,15 @@ document.addEventListener("focusin", (event) => {
   const item = event.target.closest?.("[data-key-item]");
   if (item && item !== current) point(item);
 });
-// After a swap the item of the same id, else the first one, stays marked.
+// After a swap the item of the same id stays marked; if it was dealt with, the next one, else the
+// one before it.
 attach("[data-key-list]", () => {
-  if (current && !current.isConnected) mark(document.getElementById(current.id) ?? items()[0] ?? null);
+  if (!current || current.isConnected) return;
+  const old = items(current.getRootNode()).map(({ id }) => id);
+  const at = old.indexOf(current.id);
+  const left = items();
+  const ids = [...old.slice(Math.max(0, at)), ...old.slice(0, Math.max(0, at)).reverse()];
+  mark(ids.map((id) => left.find((item) => item.id === id)).find(Boolean) ?? left[0] ?? null);
 });
 attach("[data-keys-switch]", (box) => {
   box.checked = !localStorage.getItem(STORE);

@@ -3,7 +3,7 @@
 
 // A part of the page that a person is in the middle of using.
 export function inUse(element) {
-  if (element.querySelector("dialog[open]")) return true;
+  if (element.querySelector("dialog[open], [data-edit][open]")) return true;
   const active = document.activeElement;
   return element.contains(active) && active.matches("input:not([type=radio], [type=checkbox]), textarea, select");
 }
@@ -47,8 +47,8 @@ export function replace(old, fresh) {
   return fresh;
 }
 
-// A list whose order must not jump: known items change in place, new ones come last, items that are
-// gone stay where they are and say so.
+// A list whose order must not jump: known items change in place, new ones come last. What is gone
+// leaves a line, and what becomes smaller keeps its height, so that nothing moves below it.
 const sources = new Map();
 
 export function merge(list, freshList) {
@@ -59,6 +59,8 @@ export function merge(list, freshList) {
     if (!next) gone(item);
     else if (!inUse(item) && next.outerHTML !== sources.get(item.id)) {
       sources.set(item.id, next.outerHTML);
+      const isLess = item.matches("[data-key-item]") && !next.matches("[data-key-item]");
+      if (isLess) hold(item, next);
       replace(item, next);
     }
   }
@@ -69,14 +71,21 @@ export function merge(list, freshList) {
   return fresh.size;
 }
 
+function hold(item, next) {
+  next.style.minBlockSize = `${item.offsetHeight}px`; // through the object model, so CSP allows it
+}
+
 function gone(item) {
-  if (!item.hasAttribute("data-key-item")) item.remove(); // an empty state gives way
-  else if (!item.hasAttribute("data-gone")) {
-    item.dataset.gone = "";
-    const line = document.createElement("p");
-    line.className = "approval__gone";
-    line.setAttribute("role", "status");
-    line.textContent = "Decided or expired. Nothing more can be done here.";
-    item.prepend(line);
-  }
+  const { place, placeOver, gone: isLine } = item.dataset;
+  if (isLine !== undefined) return;
+  if (!place) return item.remove(); // an empty state gives way
+  const line = document.createElement("p");
+  line.id = item.id;
+  line.className = "approval-gone";
+  line.tabIndex = -1;
+  line.dataset.keyItem = line.dataset.gone = "";
+  line.setAttribute("role", "status");
+  line.textContent = placeOver && "over" in item.dataset ? placeOver : place;
+  hold(item, line);
+  replace(item, line);
 }

@@ -21,6 +21,14 @@ from tests.builders import a_tenant
 from tests.threads import at_once
 
 ANNA = Actor("person", "anna")
+PAUSE = """\
+name: hold
+steps:
+  - key: pause
+    kind: pause_workflow
+    with: {seconds: 1800}
+    editable: {seconds: {min: 60, max: 3600}}
+"""
 CALL = 'name: call\nsteps:\n  - {key: call, kind: escalate, with: {reason: "Look at it."}}\n'
 pytestmark = pytest.mark.django_db
 
@@ -75,6 +83,45 @@ def test_it_says_what_is_wrong_and_stores_nothing(source: str, place: str) -> No
     assert refused.value.status == 400
     assert any(place in error.field for error in refused.value.errors), refused.value.errors
     assert not RecoveryPlan.objects.exists()
+
+
+@pytest.mark.parametrize(
+    ("before", "after"),
+    [
+        ("max: 3600", "max: 86401"),
+        ("min: 60", "min: 0"),
+        ("max: 3600", "max: 3600.5"),
+        ("max: 3600", "max: 1700"),
+        ("min: 60", "min: 7200"),
+        ("max: 3600", "max: 1e999"),
+        ("min: 60, ", ""),
+        ("min: 60, max: 3600", 'one_of: ["1800", soon]'),
+        ("editable: {seconds", "editable: {minutes"),
+        ("seconds: 1800", 'seconds: "${incident.number}"'),
+    ],
+)
+def test_a_range_lies_within_what_the_kind_takes(before: str, after: str) -> None:
+    """And around what the plan says itself; 400 with its place. Seen red without `_range_errors`
+    (the first three) and without `ranges.mistakes`."""
+    save(PAUSE)
+    with pytest.raises(Problem) as refused:
+        save(PAUSE.replace(before, after))
+    (error,) = refused.value.errors
+    assert ".editable." in error.field, error
+    assert RecoveryPlan.objects.count() == 1
+
+
+def test_a_range_goes_into_objects() -> None:
+    """`body.size` of a call to a service; what the others hold is known when the step runs."""
+    source = """\
+name: resend
+steps:
+  - key: resend
+    kind: http
+    with: {connector: mail, path: "/r/${incident.number}", body: {size: 200, to: backup}}
+    editable: {body.size: {min: 10, max: 500}, body.to: {one_of: [backup, main]}}
+"""
+    assert save(source).plan().step("resend").editable["body.size"].words == "10 to 500"
 
 
 def test_a_rule_names_the_plan_and_the_decision_runs_it(workflow: Workflow) -> None:

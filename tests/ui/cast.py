@@ -14,7 +14,7 @@ from django.contrib.auth.models import User
 from actions.models import Action, Channel, Recovery
 from actions.plans.document import read_plan
 from actions.plans.progress import Progress, progress
-from actions.previewing import preview_of
+from actions.previewing import Editable, Line, Shown, preview_of
 from ai.models import Decision
 from incidents.models import Incident, TimelineEntry
 from ingestion.models import Event
@@ -192,7 +192,39 @@ def action(incident: Incident, status: str, index: int = 0, confidence: float = 
         ("Attempt", "1 of 3"),
     ]
     row.preview = preview_of(row, NOW)
-    row.approve_target = {"preview_hash": row.preview.hash}
+    return row
+
+
+def plan_to_approve(row: Action) -> Action:
+    """The action as the first step of a plan with values that may be changed."""
+
+    def line(step: str, role: str, title: str, says: str, **more: Any) -> Line:
+        calls = (f"POST https://mail.example/{step}",)
+        fields = {"undo": "", "irreversible": False, "tries": 1, "timeout_seconds": 300} | more
+        return Line(step, role, title, "http", {}, says, calls, **fields)
+
+    size = Editable("resend.body.size", "Resend in batches: size", 200, "10 to 500", 10, 500, ())
+    pace = ("gentle", "steady", "fast")
+    words = "one of gentle, steady, fast"
+    pacing = Editable(
+        "resend.body.pace", "Resend in batches: pace", "steady", words, None, None, pace
+    )
+    lines = (
+        line(
+            "switch", "do", "Switch the sender", "Calls a service, signed.", undo="Switches back."
+        ),
+        line("switch", "undo", "Undo switch the sender", "Switches back."),
+        line(
+            *("resend", "do", "Resend in batches", "Calls a service, signed."),
+            irreversible=True,
+            undo="Cannot be undone.",
+            number=2,
+            editable=(size, pacing),
+        ),
+        line("verify", "verify", "Verify", "Watches that bounces stay away."),
+    )
+    row.preview = Shown(lines, "resend_receipts v3", 4)  # type: ignore[attr-defined]
+    row.needed = 2  # type: ignore[attr-defined]
     return row
 
 

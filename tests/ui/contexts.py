@@ -224,8 +224,12 @@ def approvals(empty: bool = False) -> dict[str, Any]:
             cast.action(rows[7], "waiting", 2, 0.58),
         ]
     )
+    starting = cast.action(rows[5], "planned", 20)
+    if cards:
+        cards[1] = cast.plan_to_approve(cards[1])
     return {
-        "starting": [] if empty else [cast.action(rows[5], "planned", 20)],
+        "queue": [starting, *cards] if cards else [],
+        "last_approved": starting.pk,
         "cards": cards,
         "sort": "expiring",
         "admins": ["Anna Berg"],
