@@ -111,6 +111,10 @@ def current(identity: Identity, plan: Sequence[Action], now: datetime) -> dict[s
     action = next((a for a in reversed(plan) if a.status not in FINAL), None)
     if action is None:
         return None
+    if action.status == ActionStatus.WAITING and action.step:
+        # Of what waits together, the card on the approvals page is the first.
+        beside = [a for a in plan if a.recovery_id == action.recovery_id]
+        action = next(a for a in beside if a.status == ActionStatus.WAITING)
     verbs = set()
     if Scope.ACT in identity.scopes:
         verbs = {verb for verb, (state, _) in _VERBS.items() if state == action.status}

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from datetime import datetime
+from typing import TYPE_CHECKING
 
 from django.conf import settings
 from django.db import models
@@ -19,6 +20,9 @@ from awfdrs_site.kernel.ids import uuid7
 from incidents.models import Incident
 from safety.models import KillSwitch
 from tenants.models import Tenant
+
+if TYPE_CHECKING:
+    from actions.catalog.kind import Kind
 
 __all__ = [
     "Action",
@@ -168,10 +172,15 @@ class Action(models.Model):
 
     def get_kind_display(self) -> str:
         """The kind in words, as the catalog has it."""
+        kind = self.catalog_kind
+        return kind.label if kind else self.kind
+
+    @property
+    def catalog_kind(self) -> Kind | None:
+        """What the catalog has under its kind; None for one that is there no more."""
         from actions.catalog import kinds  # the catalog's modules import this one
 
-        kind = kinds().get(self.kind)
-        return kind.label if kind else self.kind
+        return kinds().get(self.kind)
 
     @property
     def tried(self) -> str:

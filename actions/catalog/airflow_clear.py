@@ -34,6 +34,7 @@ class AirflowClear(Connected):
     name = "airflow_clear"
     label = "Clear Airflow tasks"
     says = "Clears tasks of one Airflow run; the scheduler runs them again."
+    goes_to = "Airflow"
     parameters = ClearParameters
     via = "airflow"
     ends = "when_asked"

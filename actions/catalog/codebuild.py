@@ -26,6 +26,7 @@ class CodeBuild(Connected):
     name = "codebuild"
     label = "Start a CodeBuild build"
     says = "Starts a build of AWS CodeBuild."
+    goes_to = "CodeBuild"
     parameters = BuildParameters
     via = "aws"
     ends = "when_asked"

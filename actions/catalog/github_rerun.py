@@ -31,6 +31,7 @@ class GitHubRerun(Connected):
     name = "github_rerun"
     label = "Re-run failed GitHub jobs"
     says = "Runs the failed jobs of a GitHub Actions run again."
+    goes_to = "GitHub"
     parameters = RerunParameters
     via = "github"
     ends = "when_asked"

@@ -31,6 +31,7 @@ class Http(Connected):
     name = "http"
     label = "Call a service"
     says = "Calls a service, signed."
+    goes_to = "the service"
     parameters = HttpParameters
     via = "http"
 

@@ -106,6 +106,8 @@ class Kind:
     label: str
     # One sentence for people who choose a kind.
     says: str
+    # Who gets it, in words; "" for what is done here.
+    goes_to = ""
     parameters: type[msgspec.Struct] = NoParameters
     ends: Ends = "at_once"
     # Asks only, changes nothing: may verify a plan, passes the gate.

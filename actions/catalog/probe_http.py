@@ -27,6 +27,7 @@ class ProbeHttp(Kind):
     name = "probe_http"
     label = "Look at a page"
     says = "Looks whether a page answers as it should."
+    goes_to = "the page"
     parameters = ProbeParameters
     probe = True
 

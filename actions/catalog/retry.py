@@ -41,6 +41,7 @@ class Retry(Kind):
     name = "retry"
     label = "Retry"
     says = "Asks the workflow's engine to run again what still fails."
+    goes_to = "the workflow's engine"
     parameters = Asked
     ends = "by_events"
 

@@ -29,6 +29,7 @@ class Sns(Connected):
     name = "sns"
     label = "Publish to SNS"
     says = "Publishes a message to an AWS SNS topic."
+    goes_to = "the topic"
     parameters = PublishParameters
     via = "aws"
     tells_people = True

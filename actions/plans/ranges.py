@@ -29,7 +29,7 @@ class Range(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     @property
     def words(self) -> str:
         if self.one_of:
-            return f"one of {', '.join(self.one_of)}"
+            return ", ".join(self.one_of)
         return f"{_figure(self.min)} to {_figure(self.max)}"
 
     def read(self, given: Any) -> Any:

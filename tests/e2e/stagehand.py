@@ -185,9 +185,46 @@ def begin_recovery(*, tenant_id: str, source: str) -> str:
     return str(recovery.pk)
 
 
+def ask_before(*, tenant_id: str, source: str, codes: list[str]) -> None:
+    """Give failures with one of these codes the plan, before the tenant's rules are first read."""
+    from django.utils import timezone
+
+    from actions.plans.templates import save_plan
+    from awfdrs_site.kernel.actor import MACHINE
+    from safety.models import ErrorCode, RetryPolicy
+    from tenants.models import Tenant
+
+    tenant = Tenant.objects.get(pk=tenant_id)
+    plan = save_plan(tenant=tenant, source=source, actor=MACHINE, now=timezone.now())
+    policy = RetryPolicy.objects.filter(tenant=tenant).first()
+    for code in codes:
+        ErrorCode.objects.create(tenant=tenant, code=code, retry_policy=policy, plan=plan.name)
+
+
+def expire(*, action_id: str) -> None:
+    """Let the action's time be over, as its stage finds it."""
+    from datetime import timedelta
+
+    from actions.models import Action
+    from actions.services import expire as run_stage
+
+    action = Action.objects.get(pk=action_id)
+    assert action.expires_at
+    run_stage([action.pk], action.expires_at + timedelta(seconds=1))
+
+
 CALLS: dict[str, Callable[..., Any]] = {
     call.__name__: call
-    for call in (make_tenant, retry_at, join, sign_in, stop_workflow, begin_recovery)
+    for call in (
+        make_tenant,
+        retry_at,
+        join,
+        sign_in,
+        stop_workflow,
+        begin_recovery,
+        ask_before,
+        expire,
+    )
 }
 
 

@@ -13,8 +13,12 @@ from django.test.utils import CaptureQueriesContext
 from django.utils import timezone
 
 from actions.models import Action
+from actions.plans.services import begin
+from actions.plans.stage import recover
+from actions.plans.templates import save_plan
 from actions.previewing import preview_of
 from ai.services import remember
+from awfdrs_site.kernel import work
 from awfdrs_site.kernel.actor import MACHINE
 from incidents.models import FailingResource, Incident
 from safety.models import AutomationPolicy
@@ -157,6 +161,74 @@ def test_it_says_that_one_more_must_approve(cast: Cast, alice: Client, waiting: 
     assert "1 of 2: alice approved, one more person is needed" in text_of(alice.get("/approvals/"))
     decide(cast.client_as("anna"), waiting, "approve")
     assert (waiting.status, waiting.decided_by_name) == ("planned", "alice and anna")
+
+
+PLAN = """\
+name: hold
+title: Hold the workflow
+approval: always
+steps:
+  - parallel:
+      - key: pause
+        kind: pause_workflow
+        with: {seconds: 1800}
+        editable: {seconds: {min: 60, max: 3600}}
+      - {key: also, kind: pause_workflow, with: {seconds: 60}}
+"""
+
+
+@pytest.fixture
+def planned(cast: Cast, incident_of: Callable[..., Incident]) -> Action:
+    """Of a plan whose two first steps wait: the earlier one."""
+    template = save_plan(tenant=cast.meridian, source=PLAN, actor=MACHINE, now=timezone.now())
+    incident = incident_of(cast.capture, error_code="hold_a", message="Held")
+    begin(incident, decision=None, template=template, now=timezone.now())
+    work.run_due("recover", recover)
+    first, _ = Action.objects.order_by("pk")
+    return first
+
+
+def test_a_plan_is_one_card_and_one_decision(cast: Cast, alice: Client, planned: Action) -> None:
+    """However many of its steps wait; the navigation and the API count it once too.
+
+    Seen red without `still_to_decide`: two of each.
+    """
+    page = alice.get("/approvals/")
+    assert [card.pk for card in page.context["cards"]] == [planned.pk]
+    assert page.context["shell"].counts["approvals"] == 1
+    assert len(cast.api().get("/api/v1/approvals").json()["results"]) == 1
+    decide(alice, planned, "approve", preview_hash=preview_of(planned, timezone.now()).hash)
+    assert set(Action.objects.values_list("status", flat=True)) == {"planned"}
+    page = alice.get("/approvals/")
+    assert (page.context["cards"], len(page.context["starting"])) == ([], 1)
+    assert page.context["today"]["decided"] == 1
+
+
+def test_it_edits_without_script(alice: Client, planned: Action) -> None:
+    """The fields stand in the card's own form, with what is allowed; a value outside is refused."""
+    page = alice.get("/approvals/")
+    assert "was 1,800, allowed 60 to 3,600" in text_of(page)
+    seen = preview_of(planned, timezone.now()).hash
+    edits = {"preview_hash": seen, "set.pause.seconds": "59"}
+    assert told(decide(alice, planned, "approve", **edits)) == [("error", "Allowed: 60 to 3,600.")]
+    assert planned.status == "waiting"
+    decide(alice, planned, "approve", **edits | {"set.pause.seconds": "600"})
+    assert (planned.status, planned.parameters) == ("planned", {"seconds": 600})
+
+
+def test_it_keeps_the_place_of_what_was_approved(
+    cast: Cast, alice: Client, waiting: Action, planned: Action
+) -> None:
+    """Its line stands where its card stood; the key takes back what was approved last."""
+    seen = preview_of(planned, timezone.now()).hash
+    decide(alice, planned, "approve", preview_hash=seen)
+    page = alice.get("/approvals/")
+    assert [row.pk for row in page.context["queue"]] == [waiting.pk, planned.pk]
+    decide(alice, waiting, "approve")
+    page = alice.get("/approvals/")
+    assert [row.pk for row in page.context["queue"]] == [waiting.pk, planned.pk]
+    assert page.context["last_approved"] == waiting.pk
+    assert page.content.decode().count('data-key="u"') == 1
 
 
 @pytest.mark.parametrize("delay", ["x", "-1", "3601", "nan", "inf"])

@@ -180,7 +180,7 @@ def action(incident: Incident, status: str, index: int = 0, confidence: float = 
         finished_at=past(minutes=1) if over else None,
         verify_until=NOW + timedelta(seconds=60) if status == "verifying" else None,
         decided_at=past(minutes=2) if status in ("rejected", "cancelled", "succeeded") else None,
-        decided_by_name="Alice Moreno" if status in ("rejected", "cancelled") else "",
+        decided_by_name="Alice Moreno" if status in ("planned", "rejected", "cancelled") else "",
         decision_comment="vendor sandbox, ignore" if status == "rejected" else "",
     )
     row.threshold = 0.8
@@ -205,7 +205,7 @@ def plan_to_approve(row: Action) -> Action:
 
     size = Editable("resend.body.size", "Resend in batches: size", 200, "10 to 500", 10, 500, ())
     pace = ("gentle", "steady", "fast")
-    words = "one of gentle, steady, fast"
+    words = "gentle, steady, fast"
     pacing = Editable(
         "resend.body.pace", "Resend in batches: pace", "steady", words, None, None, pace
     )

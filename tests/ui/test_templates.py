@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import html
 import re
 from collections import Counter
 from datetime import UTC, datetime
@@ -237,6 +238,25 @@ def test_it_renders_a_pushed_row_like_the_pages(name: str) -> None:
     assert alone == as_admin
     assert "<form" not in alone
     assert "<button" not in alone
+
+
+@pytest.mark.parametrize(
+    ("kind", "status", "words"),
+    [
+        ("retry", "verifying", "The workflow's engine took it. Watching the workflow's own events"),
+        ("codebuild", "sending", "On its way to CodeBuild, sent at most once."),
+        ("codebuild", "verifying", "CodeBuild took it. Under way, until"),
+        ("http", "unknown", "The service is asked whether it took it; it is not sent again."),
+        ("wait", "verifying", "Under way, until"),
+        ("notify", "sending", "Being done, at most once."),
+    ],
+)
+def test_it_says_who_has_an_action_by_its_kind(kind: str, status: str, words: str) -> None:
+    """An engine runs retries; what else is done goes to whom its kind names."""
+    row = cast.action(cast.incidents()[0], status)
+    row.kind = kind
+    template = engines["django"].engine.get_template("actions/_status_note.html")  # type: ignore[attr-defined]
+    assert words in html.unescape(template.render(Context({"action": row})))
 
 
 def _templates() -> list[Path]:
