@@ -17,9 +17,10 @@ from actions.plans.services import begin
 from actions.plans.stage import recover
 from actions.plans.templates import save_plan
 from actions.previewing import preview_of
+from actions.services import request_action
 from ai.services import remember
 from awfdrs_site.kernel import work
-from awfdrs_site.kernel.actor import MACHINE
+from awfdrs_site.kernel.actor import MACHINE, Actor
 from incidents.models import FailingResource, Incident
 from safety.models import AutomationPolicy
 from safety.services import engage_switch
@@ -184,7 +185,7 @@ def planned(cast: Cast, incident_of: Callable[..., Incident]) -> Action:
     incident = incident_of(cast.capture, error_code="hold_a", message="Held")
     begin(incident, decision=None, template=template, now=timezone.now())
     work.run_due("recover", recover)
-    first, _ = Action.objects.order_by("pk")
+    first, _ = Action.objects.exclude(step="").order_by("pk")
     return first
 
 
@@ -229,6 +230,20 @@ def test_it_keeps_the_place_of_what_was_approved(
     assert [row.pk for row in page.context["queue"]] == [waiting.pk, planned.pk]
     assert page.context["last_approved"] == waiting.pk
     assert page.content.decode().count('data-key="u"') == 1
+
+
+def test_it_shows_what_a_person_asked_for(
+    cast: Cast, alice: Client, incident_of: Callable[..., Incident]
+) -> None:
+    """Without a decision of automation there is no confidence; the card says who asked."""
+    Workflow.objects.update(retry_url="http://engine.invalid/retry")
+    incident = incident_of(cast.capture, message="Held")
+    AutomationPolicy.objects.create(tenant=cast.meridian, second_approver="always")
+    anna = Actor("person", "anna", cast.people["anna"].pk)
+    request_action(incident=incident, kind="retry", actor=anna, now=timezone.now())
+    text = text_of(alice.get("/approvals/"))
+    assert "anna asked for it." in text
+    assert "Two people must approve this" in text
 
 
 @pytest.mark.parametrize("delay", ["x", "-1", "3601", "nan", "inf"])
