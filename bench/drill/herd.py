@@ -17,7 +17,7 @@ HELD, CONNECTIONS = 60, 10
 # So many may automation send in an hour; the rest asks a person.
 PER_HOUR, PER_SECOND = 40, 10
 # No recovery is due before the last failure is in, and all are held before it half-opens.
-RETRY_SECONDS, OPEN_SECONDS = 5, 15
+RETRY_SECONDS, OPEN_SECONDS = 10, 20
 
 
 def herd(stage: Stage) -> Result:

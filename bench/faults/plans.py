@@ -82,10 +82,11 @@ def plans_resume_at_every_boundary(random: Random, share: int, target: Target) -
         ended = scene.play(
             crew, settled=lambda: not recoveries.exclude(status__in=SETTLED).exists()
         )
+        places = zip(cases, faults, strict=True)
+        missed = [case for case, where in places if not (crew.folder / where).exists()]
     if not ended:
         verdict.others.append("nothing moved any more, and not all was settled")
-    if crew.seen["kill"] != len(cases):
-        verdict.others.append(f"only {crew.seen['kill']} of {len(cases)} workers fell")
+    verdict.others += [f"{case}: no worker came there to fall" for case in missed]
     verdict.unknown = scene.unknown()
     for case, incident in zip(cases, incidents, strict=True):
         _judge(verdict, case, incident, target)

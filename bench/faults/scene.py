@@ -190,6 +190,7 @@ class Scene:
             if time.monotonic() - last > PATIENCE_SECONDS:
                 return False
             time.sleep(0.1)
+        crew.tend()  # somebody may have fallen since the last look
         return True
 
     def _steps(self) -> int:
