@@ -15,6 +15,7 @@ from uuid import UUID
 
 from django.db import connection
 
+from actions import learning
 from actions.catalog import kind_named
 from actions.models import Action, StepRole
 from actions.sent_lately import counts, last_other_recovery, sent_since
@@ -106,9 +107,21 @@ def is_parked(receipt: Mapping[str, Any]) -> bool:
     return receipt.get("outcome") == "defer" and _says(receipt, "circuit_breaker", "defer")
 
 
-def is_rehearsed(receipt: Mapping[str, Any]) -> bool:
-    """Whether this stored receipt blocked its action because of a dry run, and nothing else."""
-    return _says(receipt, "dry_run", "block")
+def is_left_to_people(receipt: Mapping[str, Any]) -> bool:
+    """Whether this stored receipt blocked its action for automation alone: in a dry run, or for
+    want of trust."""
+    blocks = {check["name"] for check in receipt.get("checks", ()) if check["verdict"] == "block"}
+    return bool(blocks) and blocks <= {"dry_run", "trust"}
+
+
+def is_untrusted(receipt: Mapping[str, Any]) -> bool:
+    """Whether this stored receipt blocked its action for want of trust."""
+    return _says(receipt, "trust", "block")
+
+
+def only_observed(receipt: Mapping[str, Any]) -> bool:
+    """Whether the action stood on the lowest rung: the decision is shown, nothing is offered."""
+    return is_untrusted(receipt) and receipt["inputs"]["trust"] == "observe"
 
 
 def _says(receipt: Mapping[str, Any], name: str, verdict: str) -> bool:
@@ -145,6 +158,7 @@ def judge_action(action: Action, now: datetime, vendor: Vendor | None = None) ->
         approved_by=action.decided_by_name or approved_plan(action),
         needs_person=_needs_person(action),
         dry_run=policy.dry_run,
+        **learning.facts_of(action, policy),
         **counts(incident, policy, now),
         **_breaker(action, vendor, now),
         **_rate(action, vendor, now),

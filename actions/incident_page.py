@@ -10,6 +10,7 @@ from uuid import UUID
 from django.contrib.auth.models import User
 from django.db.models import Count, Q
 
+from actions.gatekeeping import only_observed
 from actions.history import Runs, runs_of
 from actions.models import Action, ActionKind
 from actions.pages import admins_of
@@ -18,7 +19,8 @@ from actions.plans.selectors import recoveries_for, with_attempts
 from actions.reversing import is_reversible
 from actions.selectors import actions_for
 from actions.states import CANCELLABLE, FINAL, ActionStatus
-from ai.models import Decision
+from ai.ladder import trust_in
+from ai.models import Decision, DecisionType
 from ai.record import RETRY
 from ai.selectors import latest_decision
 from awfdrs_site.kernel.ui.wording import duration
@@ -54,6 +56,8 @@ def incident_page(identity: Identity, incident: Incident, now: datetime) -> dict
     tenant = identity.tenant
     plan = list(actions_for(tenant).filter(incident=incident)[:STEPS])[::-1]
     decision = latest_decision(incident)
+    policy = policy_for(tenant.pk, incident.workflow_id)
+    runs_something = decision and decision.type in (DecisionType.RETRY, DecisionType.PLAN)
     tried = incident.signature, decision.tried if decision else RETRY
     curve = failure_curve(incident, now)
     allowed = allowed_verbs(identity, incident, plan)
@@ -72,8 +76,9 @@ def incident_page(identity: Identity, incident: Incident, now: datetime) -> dict
         "current": current(identity, plan, now),
         "reversible": reversible(identity, plan, now),
         "decision": decision,
-        "threshold": policy_for(tenant.pk, incident.workflow_id).threshold_for(ActionKind.RETRY),
+        "threshold": policy.threshold_for(ActionKind.RETRY),
         "runs": runs_of(tenant, [tried]).get(tried, Runs([], [])),
+        "trust": trust_in(tenant.pk, *tried, policy) if runs_something else None,
         "gate": plan[-1].receipt if plan else None,
         "timeline": list(story[:STORY]),
         "timeline_total": story.count(),
@@ -118,6 +123,8 @@ def current(identity: Identity, plan: Sequence[Action], now: datetime) -> dict[s
     verbs = set()
     if Scope.ACT in identity.scopes:
         verbs = {verb for verb, (state, _) in _VERBS.items() if state == action.status}
+        if only_observed(action.receipt):
+            verbs.discard("run")
         if action.status in CANCELLABLE:
             verbs.add("cancel")
     if action.status == ActionStatus.WAITING and action.has_expired(now):

@@ -23,6 +23,7 @@ from actions.models import Action, ActionKind
 from actions.previewing import preview_of
 from actions.selectors import actions_for, approvals_for
 from actions.states import ActionStatus
+from ai.ladder import climbs, trust_of
 from awfdrs_site.kernel.sql import Percentile
 from incidents.filters import SEVERITY_RANK
 from incidents.models import FailingResource
@@ -61,16 +62,21 @@ def approvals_page(identity: Identity, sort: str, now: datetime) -> dict[str, An
 
 
 def cards(tenant: Tenant, sort: str, now: datetime) -> list[Action]:
-    """The approvals that wait, each with its auto line, history and blast radius. Four queries."""
+    """The approvals that wait, each with its auto line, history, trust and blast radius.
+
+    Six queries.
+    """
     rows = in_order(list(approvals_for(tenant, now)[:CARDS]), sort)
     prefetch_related_objects([row for row in rows if row.step], "recovery__actions")
     lines = auto_lines(tenant, now)
-    runs = runs_of(tenant, [(action.incident.signature, action.tried) for action in rows])
     failing = still_failing_counts([action.incident_id for action in rows])
-    for action in rows:
+    pairs = [(action.incident.signature, action.tried) for action in rows]
+    runs, earned = runs_of(tenant, pairs), climbs(tenant.pk, pairs)
+    for action, pair in zip(rows, pairs, strict=True):
         shown: Any = action
+        shown.trust = trust_of(pair[1], earned[pair], policy_in(lines, action.incident.workflow_id))
         shown.threshold = auto_line(lines, action.incident.workflow_id)
-        shown.runs = runs.get((action.incident.signature, action.tried))
+        shown.runs = runs.get(pair)
         shown.needed = policy_in(lines, action.incident.workflow_id).approvals_needed(
             action.incident.severity
         )

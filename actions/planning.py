@@ -249,11 +249,15 @@ def apply_receipt(action: Action, receipt: Receipt, now: datetime) -> str:
 
 
 def follow_up(action: Action, now: datetime) -> None:
-    """Leave the row where its next stage will look."""
+    """Leave the row where its next stage will look; where none will, call a person."""
     if action.status == ActionStatus.WAITING and action.expires_at is not None:
         work.enqueue("expire", action.tenant_id, [action.pk], action.expires_at)
     elif action.status == ActionStatus.PLANNED and action.due_at <= now:
         handoff.ring_on_commit("send")
+    elif action.status == ActionStatus.BLOCKED and gatekeeping.is_untrusted(action.receipt):
+        # Automation may not, and nothing else would call a person.
+        reason = words_of(action, Receipt.from_json(action.receipt))
+        escalate(action.incident, reason, decision=action.decision, now=now)
 
 
 def words_of(action: Action, receipt: Receipt) -> str:

@@ -24,6 +24,7 @@ from actions import gatekeeping, planning, verification
 from actions.catalog import kind_named
 from actions.catalog.kind import Order, Outcome, Send
 from actions.connectors.services import keep_deliveries
+from actions.learning import learn_of_waiting
 from actions.lifecycle import lock_action, move, note
 from actions.models import Action, ActionKind, StepRole
 from actions.outbound import DEADLINE_SECONDS
@@ -133,6 +134,7 @@ def start(claimed: Action, now: datetime) -> Send | None:
         # To a plan a retry with nothing left to retry is done; a step that may not run is not.
         said = {"pointless": pointless} if action.kind == ActionKind.RETRY else {}
         result = action.result | said
+        learn_of_waiting(action, action.receipt, now)
         move(
             action, ActionStatus.CANCELLED, actor=MACHINE, now=now, comment=pointless, result=result
         )
@@ -144,6 +146,7 @@ def start(claimed: Action, now: datetime) -> Send | None:
     if action.decided_at is not None or action.step:
         _forget_lapsed(action, now)
     before = action.receipt
+    learn_of_waiting(action, before, now)
     receipt = gatekeeping.judge_and_take(action, now)
     status = planning.apply_receipt(action, receipt, now)
     if receipt.outcome != "run":

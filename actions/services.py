@@ -48,7 +48,8 @@ def cancel(*, action: Action, actor: Actor, now: datetime, comment: str = "") ->
 def run(*, action: Action, actor: Actor, now: datetime) -> Action:
     """Try a blocked action again: through the gate once more, when it is sent.
 
-    What only a dry run held back is the person's own decision from then on. Raises 409
+    What was held back for automation alone (a dry run, want of trust) is the person's own decision
+    from then on. Raises 409
     `action_active` while another retry is under way.
     """
     incident, action = lock_action(action.pk)
@@ -58,7 +59,7 @@ def run(*, action: Action, actor: Actor, now: datetime) -> Action:
     if action.kind == ActionKind.RETRY:
         _refuse_a_second_retry(incident)
     fields: dict[str, Any] = {}
-    if gatekeeping.is_rehearsed(action.receipt):
+    if gatekeeping.is_left_to_people(action.receipt):
         fields = _own_word(incident, actor, now)
         if not fields:
             detail = "Two people must decide on this: ask for a retry, which then waits for both."

@@ -15,6 +15,7 @@ from django.db import transaction
 
 from actions import planning
 from actions.gatekeeping import report_of
+from actions.learning import learn_of_waiting
 from actions.lifecycle import move, note
 from actions.models import Action, ActionKind
 from actions.pacing import per_minute
@@ -61,6 +62,7 @@ def _verify_one(incident: Incident, now: datetime, ended: list[Call]) -> None:
         action.incident = incident
         if incident.status in _OVER:
             words = "incident is over"
+            learn_of_waiting(action, action.receipt, now)
             result = action.result | {"pointless": words}
             move(
                 action, ActionStatus.CANCELLED, actor=MACHINE, now=now, comment=words, result=result

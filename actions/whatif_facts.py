@@ -9,6 +9,7 @@ from typing import Literal, NamedTuple
 
 from ai.decide import DecisionDraft
 from ai.record import NO_HISTORY, Outcomes
+from ai.trust import Climb
 
 OpeningOutcome = Literal["automatic", "approval", "deferred", "blocked", "escalated", "nothing"]
 
@@ -42,12 +43,14 @@ class WorkflowFacts:
 class World:
     """What both sides of a replay start from.
 
-    `workflows` by id; `history`: how retries of each signature had ended before.
+    `workflows` by id; `history`: how retries of each signature had ended before; `climbs`: what the
+    trust in them is made from.
     """
 
     tenant_id: str = ""
     workflows: Mapping[str, WorkflowFacts] = field(default_factory=dict)
     history: Mapping[str, Outcomes] = field(default_factory=dict)
+    climbs: Mapping[str, Climb] = field(default_factory=dict)
 
 
 @dataclass(slots=True)

@@ -3,14 +3,17 @@
 from __future__ import annotations
 
 from collections import defaultdict, deque
+from dataclasses import replace
 from datetime import datetime, timedelta
-from typing import Any
+from typing import Any, Literal
 
-from actions.whatif_facts import Replayed, Seen
+from actions.whatif_facts import Replayed, Seen, World
 from actions.whatif_vendor import ReplayedBreaker
 from ai.evidence import CHANGE_WINDOW_MINUTES, Change
+from ai.record import NO_HISTORY, Outcomes
+from ai.trust import Climb, Trust
 from safety.breaker import Breaker, BreakerPolicy, Outcome
-from safety.rule_types import EventKind, Ruleset
+from safety.rule_types import AutomationRule, EventKind, Ruleset
 
 # The windows of `ai.cases`.
 WINDOW_MINUTES = 15
@@ -86,6 +89,30 @@ class Surroundings:
             if 0 <= before <= CHANGE_WINDOW_MINUTES
         )
         return {"changes": found, "changes_known": self._changes_known}
+
+
+class Learnt:
+    """How retries of each signature have ended on one side, in the past and in the replay."""
+
+    def __init__(self, world: World) -> None:
+        self._history, self._climbs = dict(world.history), dict(world.climbs)
+
+    def remember(self, signature: str, result: Literal["succeeded", "failed", "recurred"]) -> None:
+        """One more has ended; `recurred` turns the success that it was taken for."""
+        was, worked = self.history(signature), result == "succeeded"
+        self._history[signature] = replace(
+            was,
+            succeeded=was.succeeded + worked - (result == "recurred"),
+            failed=was.failed + (not worked),
+        )
+        self._climbs[signature] = self._climbs.get(signature, Climb()).then(result)
+
+    def history(self, signature: str) -> Outcomes:
+        return self._history.get(signature, NO_HISTORY)
+
+    def trust(self, signature: str, rule: AutomationRule) -> Trust:
+        start, needed = rule.trust_start_for("retry"), rule.trust_successes
+        return self._climbs.get(signature, Climb()).trust(start, needed)
 
 
 def _sum(minutes: deque[list[int]], since: int) -> tuple[int, int]:

@@ -19,9 +19,11 @@ from actions.states import ActionStatus
 from actions.whatif import Change, Replay, replay
 from actions.whatif_facts import Opening, Seen, WorkflowFacts, World
 from ai.cases import PAST_OUTCOMES
-from ai.models import Outcome
+from ai.ladder import climbs
+from ai.models import Outcome, TrustSetting
 from ai.record import RETRY, Outcomes
 from ai.selectors import newest_of_each
+from ai.trust import Climb
 from awfdrs_site.kernel.problem import FieldError, invalid
 from incidents.models import IncidentEvent
 from incidents.states import IncidentStatus
@@ -111,7 +113,16 @@ def world_of(tenant: Tenant, since: datetime) -> World:
             for workflow in tenant.workflows.all()
         },
         history={signature: Outcomes.of(ended) for signature, ended in results.items()},
+        climbs=_climbs(tenant, set(results), since),
     )
+
+
+def _climbs(tenant: Tenant, signatures: set[str], since: datetime) -> dict[str, Climb]:
+    """What the trust in retries was made from, of signatures with a past or a rung that was set."""
+    settings = TrustSetting.objects.filter(tenant=tenant, action=RETRY, at__lt=since)
+    signatures |= set(settings.values_list("signature", flat=True))
+    found = climbs(tenant.pk, [(signature, RETRY) for signature in signatures], before=since)
+    return {signature: climb for (signature, _), climb in found.items()}
 
 
 def _changes_json(found: Replay) -> dict[str, Any]:

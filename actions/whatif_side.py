@@ -13,7 +13,6 @@ from datetime import date, datetime
 from actions.whatif_facts import Opening, Replayed, Seen, Tally, World
 from actions.whatif_memory import Surroundings
 from actions.whatif_stages import Deciding, Stages
-from ai.record import NO_HISTORY
 from incidents.lifecycle import Arrival, arrival
 from safety.rule_types import (
     EventKind,
@@ -119,7 +118,7 @@ class Side:
         incident.events += 1
         incident.failing = {seen.resource: seen.at}
         incident.recovered = incident.failed_attempts = 0
-        incident.history = self.stages.history.get(incident.signature, NO_HISTORY)
+        incident.history = self.stages.learnt.history(incident.signature)
         incident.successes_before = self.stages.around.successes[incident.workflow]
         self._open[incident.signature] = incident
         self._by_workflow[incident.workflow][incident.signature] = incident
@@ -139,7 +138,7 @@ class Side:
             incident.recovered += len(proven)
             helped = incident.phase == "sent" and not any(r in failing for r in incident.asked)
             if helped:
-                self.stages.remember(incident, succeeded=1)
+                self.stages.learnt.remember(incident.signature, "succeeded")
                 incident.last_helped, incident.helped_at = True, seen.at
             if not failing:
                 self._resolve(incident, seen.at)

@@ -9,7 +9,7 @@ from itertools import count
 from typing import Any
 
 from actions.whatif_facts import OpeningOutcome, Phase, Replayed, Seen, Tally, World
-from actions.whatif_memory import MINUTE, Recoveries, Surroundings, Vendors
+from actions.whatif_memory import MINUTE, Learnt, Recoveries, Surroundings, Vendors
 from ai.classify import Classification, classify
 from ai.decide import Case, DecisionDraft, decide
 from ai.effectiveness import WINDOW, came_back
@@ -18,6 +18,7 @@ from ai.record import NO_HISTORY
 from safety.backoff import Band, band
 from safety.breaker import half_open_at, probes_free
 from safety.gate import GateFacts, Receipt, judge
+from safety.gate_checks import lot_of
 from safety.rule_types import (
     CAREFUL_RETRY,
     SEVERITIES,
@@ -58,7 +59,7 @@ class Stages:
     ) -> None:
         self.rules, self.world, self._days = rules, world, days
         self.around, self._deciding, self.vendors = around, deciding, Vendors(rules)
-        self.history = dict(world.history)
+        self.learnt = Learnt(world)
         self._classes: dict[str, Classification] = {}
         self._recoveries = Recoveries()
         self._due: list[tuple[datetime, int, Replayed, int]] = []
@@ -140,9 +141,9 @@ class Stages:
             return
         incident.last_helped = False
         incident.recurred = (*incident.recurred, helped)
-        self.remember(incident, succeeded=-1, failed=1)
+        self.learnt.remember(incident.signature, "recurred")
         if helped < incident.opening.at:
-            incident.history = self.history[incident.signature]
+            incident.history = self.learnt.history(incident.signature)
 
     def _act(self, incident: Replayed, draft: DecisionDraft, at: datetime) -> None:
         facts = self.world.workflows.get(incident.workflow)
@@ -204,7 +205,7 @@ class Stages:
         if incident.attempt < self._limit(incident):
             self._plan(incident, incident.attempt + 1, at)
             return
-        self.remember(incident, failed=1)
+        self.learnt.remember(incident.signature, "failed")
         self._escalate(incident, at)
 
     def _stop(self, incident: Replayed, receipt: Receipt, at: datetime) -> None:
@@ -235,7 +236,7 @@ class Stages:
 
     def _judge(self, incident: Replayed, at: datetime) -> Receipt:
         automation, draft = self._automation(incident), incident.draft
-        last = None
+        trust, last = self.learnt.trust(incident.signature, automation), None
         if incident.attempt == 1:
             named = [one for one in list(incident.failing)[:COOLDOWN_RESOURCES] if one]
             last = self._recoveries.last_other(
@@ -262,6 +263,13 @@ class Stages:
             confidence=draft.confidence if draft else None,
             confidence_threshold=automation.threshold_for("retry"),
             dry_run=automation.dry_run,
+            trust=trust.rung,
+            trust_progress=trust.to_next,
+            severity=draft.severity if draft else "",
+            opened_at=incident.opening.at,
+            lot=lot_of(incident.opening.event_id, incident.opening.at),
+            held_back_percent=automation.held_back_percent,
+            held_back_seconds=automation.held_back_seconds,
             **self._recoveries.counts(incident, at),
             **self._calls(incident.vendor, at),
         )
@@ -290,13 +298,6 @@ class Stages:
             "vendor_calls_per_minute": most,
             "vendor_calls_until": until,
         }
-
-    def remember(self, incident: Replayed, *, succeeded: int = 0, failed: int = 0) -> None:
-        """How the recovery ended, for the next decision on the signature."""
-        was = self.history.get(incident.signature, NO_HISTORY)
-        self.history[incident.signature] = replace(
-            was, succeeded=was.succeeded + succeeded, failed=was.failed + failed
-        )
 
     def _policy(self, incident: Replayed) -> RetryPolicy:
         found = self.class_of(incident.signature, incident.newest)

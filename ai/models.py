@@ -7,6 +7,7 @@ from django.db import models
 from ai.record import tried
 from awfdrs_site.kernel.ids import uuid7
 from incidents.models import Incident
+from safety.policy_models import TrustRung
 from tenants.models import Tenant
 
 
@@ -59,6 +60,34 @@ class Decision(models.Model):
     def tried(self) -> str:
         """Under which name it is remembered what it brought about (`Outcome.action`)."""
         return tried(self.parameters.get("plan", ""))
+
+
+class TrustSetting(models.Model):
+    """A rung that a person has set: what is earned or lost counts from then on. Never changed; the
+    newest holds."""
+
+    tenant = models.ForeignKey(Tenant, on_delete=models.CASCADE, db_index=False)
+    signature = models.CharField(max_length=32)
+    action = models.CharField(max_length=80)
+    rung = models.CharField(max_length=10, choices=TrustRung)
+    set_by = models.CharField(max_length=150)
+    reason = models.CharField(max_length=500)
+    at = models.DateTimeField()
+
+    class Meta:
+        constraints = [
+            models.CheckConstraint(
+                condition=models.Q(rung__in=TrustRung.values), name="trust_setting_rung"
+            )
+        ]
+        indexes = [
+            models.Index(
+                fields=["tenant", "signature", "action", "-at"], name="trust_setting_by_at"
+            )
+        ]
+
+    def __str__(self) -> str:
+        return f"{self.rung} for {self.action} of {self.signature}"
 
 
 class OutcomeResult(models.TextChoices):

@@ -10,9 +10,9 @@ once everything that stands in the way. The outcome is the worst verdict:
 
 What cannot be read counts as the dangerous state: an unreadable kill switch is engaged, an
 unreadable breaker is open, an unknown count is over its limit. A person's approval takes the place
-of confidence, of the caps and of a dry run's end; it opens no kill switch, no breaker, no retry
-limit and no cooldown. Telling people (`escalate`) passes: stopping automation must never mean that
-nobody hears of a failure.
+of confidence, of trust, of the caps and of a dry run's end; it opens no kill switch, no breaker, no
+retry limit and no cooldown. Telling people (`escalate`) passes: stopping automation must never mean
+that nobody hears of a failure.
 """
 
 from __future__ import annotations
@@ -37,7 +37,8 @@ Outcome = Literal["run", "wait", "defer", "block"]
 _OUTCOMES: tuple[Outcome, ...] = ("run", "wait", "defer", "block")  # by worst verdict
 _WORST: tuple[Verdict, ...] = ("pass", "wait", "defer", "block")
 
-# In the order in which a receipt shows them; `dry_run` comes last, for it looks at the others.
+# In the order in which a receipt shows them; `held_back` and `dry_run` come last, for they look at
+# the others.
 _CHECKS: tuple[Callable[[GateFacts], Check], ...] = (
     gate_checks.kill_switch,
     gate_checks.circuit_breaker,
@@ -48,6 +49,7 @@ _CHECKS: tuple[Callable[[GateFacts], Check], ...] = (
     gate_checks.cooldown,
     gate_checks.point_of_no_return,
     gate_checks.confidence,
+    gate_checks.trust,
 )
 
 
@@ -89,7 +91,8 @@ def judge(facts: GateFacts) -> Receipt:
     if facts.confidence is not None and not isfinite(facts.confidence):
         facts = replace(facts, confidence=None)
     checks = tuple(_asked(check, facts) for check in _CHECKS)
-    checks += (gate_checks.dry_run(facts, _worst(checks)),)
+    for last in (gate_checks.held_back, gate_checks.dry_run):
+        checks += (last(facts, _worst(checks)),)
     worst = _worst(checks)
     untils = [check.until for check in checks if check.verdict == "defer" and check.until]
     until = max(untils) if worst == "defer" and untils else None

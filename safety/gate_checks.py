@@ -2,15 +2,19 @@
 
 from __future__ import annotations
 
-from datetime import timedelta
+from datetime import datetime, timedelta
+from hashlib import sha256
 
 from safety.caps import BLAST_RADIUS, RETRIES, Cap, weigh
 from safety.gate_facts import BreakerState, Check, GateFacts, Numbers, Scope, SwitchFact, Verdict
+from safety.rule_types import Rung
 
 # How long to stand back when it is not known when a probe will be free.
 PROBE_PAUSE_SECONDS = 30
 # How long to stand back from a vendor while its calls cannot be counted.
 COUNT_PAUSE_SECONDS = 5
+# Only of such cases some may wait to show what heals alone.
+LOW_RISK = ("low", "medium")
 
 
 def covers(switch: SwitchFact, facts: GateFacts) -> bool:
@@ -185,6 +189,53 @@ def confidence(facts: GateFacts) -> Check:
     if value >= line:
         return Check("confidence", "pass", f"{mine} reaches the line of {theirs}.", numbers)
     return Check("confidence", "wait", f"{mine} is under the line of {theirs}.", numbers)
+
+
+def trust(facts: GateFacts) -> Check:
+    rung, progress = facts.trust, facts.trust_progress
+    numbers: Numbers = {"rung": rung or None, "progress": progress or None}
+    if not rung:
+        return Check("trust", "pass", "No trust is asked for.", numbers)
+    why = f"{_ON_RUNG[rung]} for this signature{': ' if progress else ''}{progress}."
+    if rung == "automatic":
+        return Check("trust", "pass", why, numbers)
+    if facts.approved_by:
+        return Check("trust", "pass", f"{why} Approved by {facts.approved_by}.", numbers)
+    return Check("trust", "wait" if rung == "approve" else "block", why, numbers)
+
+
+_ON_RUNG: dict[Rung, str] = {
+    "observe": "Nothing runs",
+    "suggest": "Only a person starts it",
+    "approve": "A person approves it",
+    "automatic": "It runs by itself",
+}
+
+
+def lot_of(incident_id: str, opened_at: datetime) -> float:
+    """A number from 0 to under 100 for one opening of an incident: the same whoever draws it."""
+    drawn = sha256(f"{incident_id} {opened_at.isoformat()}".encode()).digest()
+    return int.from_bytes(drawn[:4]) / 2**32 * 100
+
+
+def held_back(facts: GateFacts, worst: Verdict) -> Check:
+    """Puts off what would run, for a share of low-risk cases: would they heal alone?"""
+    name, percent, seconds = "held_back", facts.held_back_percent, facts.held_back_seconds
+    numbers: Numbers = {"percent": percent, "seconds": seconds}
+    if not percent:
+        return Check(name, "pass", "No case is held back.", numbers)
+    low_risk = facts.severity in LOW_RISK and facts.action_kind == "retry"
+    alone = facts.trust == "automatic" and not facts.approved_by and not facts.dry_run
+    if worst != "pass" or not (low_risk and alone) or facts.opened_at is None:
+        return Check(name, "pass", "Only low-risk retries that would run are held back.", numbers)
+    if facts.lot >= percent:
+        return Check(name, "pass", f"It is not among the {percent}% that only wait.", numbers)
+    until = facts.opened_at + timedelta(seconds=seconds)
+    if until <= facts.now:
+        return Check(name, "pass", f"It did not heal alone in {seconds} s.", numbers)
+    left = _seconds(until - facts.now)
+    reason = f"It is among the {percent}% that only wait, to see what heals alone; {left} s left."
+    return Check(name, "defer", reason, numbers, until)
 
 
 def dry_run(facts: GateFacts, worst: Verdict) -> Check:

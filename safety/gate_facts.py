@@ -8,6 +8,8 @@ from typing import Any, Literal
 
 import msgspec
 
+from safety.rule_types import Rung
+
 Verdict = Literal["pass", "wait", "defer", "block"]
 # What the gate asks about, as policies name it; telling people is not held up.
 GATED = ("retry", "plan")
@@ -49,6 +51,9 @@ class GateFacts:
     `acts`: whether the step changes anything out there (None, in receipts from before there were
     plans: a retry does). `needs_person`: why it is never run without one, "" if it may be.
     `approved_by`: the person who approved this step, "" if nobody.
+    `trust`: the rung that the action stands on for the signature, "" if it is not asked about;
+    `trust_progress`: "2 of 5 to automatic". `lot`: 0 to 100, drawn for this opening of the incident
+    (`opened_at`); under `held_back_percent` a low-risk case waits first.
     """
 
     now: datetime
@@ -88,6 +93,13 @@ class GateFacts:
     approved_by: str = ""
     dry_run: bool = False
     needs_person: str = ""
+    trust: Rung | Literal[""] = ""
+    trust_progress: str = ""
+    severity: str = ""
+    opened_at: datetime | None = None
+    lot: float = 100.0
+    held_back_percent: int = 0
+    held_back_seconds: int = 600
 
     def changes_something(self) -> bool:
         """Whether the step acts, so that it is asked about at all."""

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from datetime import datetime
+from typing import cast
 
 from django.core.exceptions import ValidationError
 from django.core.validators import MaxValueValidator, MinValueValidator
@@ -10,6 +11,7 @@ from django.db import models
 from django.db.models import Q
 
 from safety.gate import GATED
+from safety.rule_types import MOST_HELD_BACK, Rung
 from tenants.models import Tenant, Workflow
 
 
@@ -31,6 +33,15 @@ class SecondApprover(models.TextChoices):
     NEVER = "never", "Never"
     CRITICAL = "critical", "For critical incidents"
     ALWAYS = "always", "Always"
+
+
+class TrustRung(models.TextChoices):
+    """How far an action may go for a signature, the least first."""
+
+    OBSERVE = "observe", "Observe"
+    SUGGEST = "suggest", "Suggest"
+    APPROVE = "approve", "Approve"
+    AUTOMATIC = "automatic", "Automatic"
 
 
 class AutomationPolicy(models.Model):
@@ -93,6 +104,33 @@ class AutomationPolicy(models.Model):
     requester_may_approve = models.BooleanField(
         default=True, help_text="Off: who asks for a recovery cannot approve it."
     )
+    trust_successes = models.PositiveSmallIntegerField(
+        default=5,
+        validators=[MinValueValidator(1), MaxValueValidator(100)],
+        help_text="So many verified successes on a rung of trust climb to the next one.",
+    )
+    trust_start_retry = models.CharField(
+        max_length=10,
+        choices=TrustRung,
+        default=TrustRung.AUTOMATIC,
+        help_text="Where retries begin.",
+    )
+    trust_start_plan = models.CharField(
+        max_length=10,
+        choices=TrustRung,
+        default=TrustRung.APPROVE,
+        help_text="Where plans begin.",
+    )
+    held_back_percent = models.PositiveSmallIntegerField(
+        default=0,
+        validators=[MaxValueValidator(MOST_HELD_BACK)],
+        help_text="Of low-risk cases, the share that only waits first: what heals alone?",
+    )
+    held_back_seconds = models.PositiveIntegerField(
+        default=600,
+        validators=[MinValueValidator(1), MaxValueValidator(86_400)],
+        help_text="How long those wait; then they run as ever.",
+    )
     expires_at = models.DateTimeField(
         null=True, blank=True, help_text="From then on this policy does not count any more."
     )
@@ -128,3 +166,8 @@ class AutomationPolicy(models.Model):
         """From which confidence on automation may do this by itself."""
         line: float = self.confidence_thresholds.get(action_kind, self.confidence_threshold)
         return line
+
+    def trust_start_for(self, action_kind: str) -> Rung:
+        """On which rung an action begins that nothing is known of."""
+        start = self.trust_start_plan if action_kind == "plan" else self.trust_start_retry
+        return cast(Rung, start)

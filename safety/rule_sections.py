@@ -15,7 +15,9 @@ from safety.rule_types import (
     BACKOFF_KINDS,
     CATEGORIES,
     EVENT_KINDS,
+    MOST_HELD_BACK,
     ON_OPEN,
+    RUNGS,
     SECOND_APPROVER,
     SEVERITIES,
     AutomationRule,
@@ -232,6 +234,11 @@ def _automation_rule(workflow: str, fields: Fields, base: AutomationRule) -> Aut
         dry_run=fields.flag("dry_run", base.dry_run),
         second_approver=fields.choice("second_approver", SECOND_APPROVER, base.second_approver),
         requester_may_approve=fields.flag("requester_may_approve", base.requester_may_approve),
+        trust_successes=count("trust_successes", 100),
+        trust_start_retry=fields.choice("trust_start_retry", RUNGS, base.trust_start_retry),
+        trust_start_plan=fields.choice("trust_start_plan", RUNGS, base.trust_start_plan),
+        held_back_percent=count("held_back_percent", MOST_HELD_BACK, low=0),
+        held_back_seconds=seconds("held_back_seconds"),
         # The end is that of one row: a workflow's does not end with the defaults.
         expires_at=fields.instant("expires_at"),
     )

@@ -36,13 +36,19 @@ EventKind = Literal["failure", "success", "change", "info"]
 # What becomes of events of a vendor whose breaker is open.
 SecondApprover = Literal["never", "critical", "always"]
 OnOpen = Literal["refuse", "record"]
+# How far an action may go for a signature, the least first; docs/learning.md.
+Rung = Literal["observe", "suggest", "approve", "automatic"]
 
 SEVERITIES: tuple[Severity, ...] = get_args(Severity)
 CATEGORIES: tuple[Category, ...] = get_args(Category)
 BACKOFF_KINDS: tuple[BackoffKind, ...] = get_args(BackoffKind)
 EVENT_KINDS: tuple[EventKind, ...] = get_args(EventKind)
 SECOND_APPROVER: tuple[SecondApprover, ...] = get_args(SecondApprover)
+RUNGS: tuple[Rung, ...] = get_args(Rung)
 ON_OPEN: tuple[OnOpen, ...] = get_args(OnOpen)
+
+# Of a hundred cases, at most so many may wait to show what heals alone.
+MOST_HELD_BACK = 20
 
 MAX_SEARCHED_CHARS = 4096
 # Bytes the compiled patterns and their automaton may take together.
@@ -140,11 +146,20 @@ class AutomationRule:
     dry_run: bool = False
     second_approver: SecondApprover = "critical"
     requester_may_approve: bool = True
+    trust_successes: int = 5
+    trust_start_retry: Rung = "automatic"
+    trust_start_plan: Rung = "approve"
+    held_back_percent: int = 0
+    held_back_seconds: int = 600
     expires_at: datetime | None = None
 
     def threshold_for(self, action_kind: str) -> float:
         """From which confidence on automation may do this by itself."""
         return dict(self.confidence_thresholds).get(action_kind, self.confidence_threshold)
+
+    def trust_start_for(self, action_kind: str) -> Rung:
+        """On which rung an action begins that nothing is known of."""
+        return self.trust_start_plan if action_kind == "plan" else self.trust_start_retry
 
 
 # A careful policy for a transient failure whose rule names none (or is not there any more).

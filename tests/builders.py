@@ -8,7 +8,10 @@ from typing import Any
 
 from django.utils import timezone
 
+from ai.ladder import set_trust
 from awfdrs_site.kernel import work
+from awfdrs_site.kernel.actor import Actor
+from incidents.models import Incident
 from ingestion.calls import outcome_of
 from ingestion.models import Event
 from safety.models import EventKind
@@ -59,3 +62,16 @@ def an_event(workflow: Workflow, kind: str = "failure", **fields: Any) -> Event:
     event.save(force_insert=True)
     work.enqueue("detect", workflow.tenant_id, [event.pk], now)
     return event
+
+
+def trust(incident: Incident, action: str = "retry", rung: str = "automatic") -> None:
+    """Somebody has put the action on the rung for the incident's signature, just now."""
+    set_trust(
+        tenant=incident.tenant,
+        signature=incident.signature,
+        action=action,
+        rung=rung,
+        reason="It may.",
+        actor=Actor("person", "anna"),
+        now=timezone.now(),
+    )

@@ -22,7 +22,7 @@ from tenants.models import Workflow
 from tests.actions.driving import ANNA, Begin
 from tests.actions.receivers import Webhook, a_webhook
 from tests.actions.target import Target, a_target
-from tests.builders import a_workflow, an_event
+from tests.builders import a_workflow, an_event, trust
 
 SECRET = "whsec_" + "c2VjcmV0LXNlY3JldC1zZWNyZXQtMTIzNA=="
 AT_ONCE = {
@@ -106,6 +106,7 @@ def begin(workflow: Workflow) -> Begin:
         now = timezone.now()
         template = save_plan(tenant=None, source=source, actor=ANNA, now=now)
         incident = an_incident(workflow, **event)
+        trust(incident, "plan:mend")
         found = a_decision(incident, confidence=0.97)
         return recoveries.begin(incident, decision=found, template=template, now=now)
 

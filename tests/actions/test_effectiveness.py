@@ -21,7 +21,7 @@ from safety.models import AutomationPolicy
 from safety.services import ensure_default_rules
 from tenants.models import Workflow
 from tests.actions.target import Target
-from tests.builders import an_event
+from tests.builders import an_event, trust
 
 pytestmark = pytest.mark.django_db
 NOON = datetime(2026, 3, 1, 12, 0, tzinfo=UTC)
@@ -30,7 +30,10 @@ Life = Callable[..., Incident]
 
 @pytest.fixture
 def life(workflow: Workflow, target: Target) -> Life:
-    """What an event brings about, minutes after noon: it is detected, decided and retried."""
+    """What an event brings about, minutes after noon: it is detected, decided and retried.
+
+    An admin keeps the retry on its highest rung, whatever came of it.
+    """
     ensure_default_rules()
     # Sure enough to run by itself whatever came before, and at once.
     AutomationPolicy.objects.create(
@@ -42,6 +45,7 @@ def life(workflow: Workflow, target: Target) -> Life:
         with time_machine.travel(now, tick=False):
             an_event(workflow, kind, resource_type="order", resource_id=order, received_at=now)
             work.run_due("detect", detect)
+            trust(Incident.objects.get())
             work.run_due("verify", verification.verify)
             work.run_due("analyse", analyse)
             work.run_due("plan", planning.plan)

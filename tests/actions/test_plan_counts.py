@@ -103,7 +103,12 @@ def test_a_plan_that_did_not_last_counts_as_failed(
     ErrorCode.objects.create(
         tenant=tenant, code="broke", retry_policy=policy, category="transient_timeout", plan="mend"
     )
-    AutomationPolicy.objects.create(tenant=tenant, confidence_threshold=0.01, cooldown_seconds=1)
+    AutomationPolicy.objects.create(
+        tenant=tenant,
+        confidence_threshold=0.01,
+        cooldown_seconds=1,
+        trust_start_plan="automatic",
+    )
 
     def live(kind: str, minutes: float) -> Incident:
         now = NOON + timedelta(minutes=minutes)

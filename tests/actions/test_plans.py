@@ -26,6 +26,7 @@ from safety.models import AutomationPolicy
 from tenants.models import Workflow
 from tests.actions.conftest import SECRET, a_decision, an_incident
 from tests.actions.target import Target
+from tests.builders import trust
 
 ANNA = Actor("person", "anna")
 pytestmark = pytest.mark.django_db
@@ -110,6 +111,7 @@ def begin(workflow: Workflow) -> Begin:
             created_by="test",
         )
         incident = an_incident(workflow)
+        trust(incident, "plan:mend")
         found = a_decision(incident, **decision)
         return recoveries.begin(incident, decision=found, template=template, now=timezone.now())
 

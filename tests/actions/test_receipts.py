@@ -53,7 +53,7 @@ def test_it_names_what_differs() -> None:
     receipt = stored(judge(GateFacts(NOW, "t", "w", "w", "retry", confidence=0.9)))
     assert "judged again it is run" in difference_of(receipt | {"outcome": "block"})
     assert difference_of(receipt | {"more": 1}) == "Other than stored: the document."
-    receipt["checks"][-2]["reason"] = "Because."
+    receipt["checks"][-4]["reason"] = "Because."
     assert difference_of(receipt) == "Other than stored: confidence."
     assert "cannot be read" in difference_of({"outcome": "run"})
     assert difference_of({}) == "It has no receipt."

@@ -188,5 +188,7 @@ POLICY = {
     "max_vendor_retries_per_hour": "300", "cooldown_seconds": "300",
     "recurrence_seconds": "3600", "max_ineffective": "3", "approval_seconds": "900",
     "verify_seconds": "60", "expires_at_0": "", "expires_at_1": "",
-    "second_approver": "critical", "requester_may_approve": "on",
+    "second_approver": "critical", "requester_may_approve": "on", "trust_successes": "5",
+    "trust_start_retry": "automatic", "trust_start_plan": "approve",
+    "held_back_percent": "0", "held_back_seconds": "600",
 }  # fmt: skip

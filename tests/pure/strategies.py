@@ -19,6 +19,7 @@ from safety.rule_types import (
     BACKOFF_KINDS,
     CATEGORIES,
     ON_OPEN,
+    RUNGS,
     SECOND_APPROVER,
     SEVERITIES,
     AutomationRule,
@@ -181,6 +182,12 @@ gate_facts = st.builds(
     confidence=st.none() | st.floats(),
     confidence_threshold=st.floats(0.01, 1.0),
     approved_by=st.sampled_from(["", "anna"]),
+    trust=st.sampled_from(["", *RUNGS]),
+    severity=st.sampled_from(SEVERITIES),
+    opened_at=st.none() | moments,
+    lot=st.floats(0.0, 99.0),
+    held_back_percent=st.integers(0, 20),
+    held_back_seconds=st.integers(1, 5000),
 )
 # Rules as files may hold them; their names are given by who draws them.
 days = st.integers(1, 86_400)
@@ -209,5 +216,8 @@ automation_rules = st.builds(
     cooldown_seconds=days, recurrence_seconds=days, max_ineffective=st.integers(1, 100),
     approval_seconds=st.integers(10, 604_800), verify_seconds=days, dry_run=st.booleans(),
     second_approver=st.sampled_from(SECOND_APPROVER), requester_may_approve=st.booleans(),
+    trust_successes=st.integers(1, 100), trust_start_retry=st.sampled_from(RUNGS),
+    trust_start_plan=st.sampled_from(RUNGS), held_back_percent=st.integers(0, 20),
+    held_back_seconds=days,
     expires_at=st.none() | st.datetimes(timezones=st.just(UTC)),
 )  # fmt: skip

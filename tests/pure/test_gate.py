@@ -11,13 +11,15 @@ import pytest
 from hypothesis import given
 
 from safety.gate import Check, GateFacts, Receipt, SwitchFact, Verdict, judge
-from safety.gate_checks import covers
+from safety.gate_checks import covers, lot_of
+from safety.rule_types import AutomationRule
 from tests.pure.strategies import gate_facts, many
 
 NOW = datetime(2026, 3, 1, 12, 0, tzinfo=UTC)
 NAMES = (
     *("kill_switch", "circuit_breaker", "rate_limit", "retry_limit", "retry_caps"),
-    *("blast_radius", "cooldown", "point_of_no_return", "confidence", "dry_run"),
+    *("blast_radius", "cooldown", "point_of_no_return", "confidence", "trust", "held_back"),
+    "dry_run",
 )
 GOOD = GateFacts(
     now=NOW,
@@ -53,6 +55,10 @@ STOP_ALL = SwitchFact("global", reason="Payout storm.", engaged_by="anna")
 STOP_VENDOR = SwitchFact("vendor", "k1", tenant_id="t1", vendor="Stripe")
 STOP_RETRIES = SwitchFact("action", "k2", tenant_id="t1", action_kind="retry")
 
+HELD = {
+    "severity": "medium", "trust": "automatic", "opened_at": NOW - timedelta(seconds=60),
+    "lot": 19.9, "held_back_percent": 20, "held_back_seconds": 600,
+}  # fmt: skip
 DAILY = {
     "actions_last_hour": 9, "max_actions_per_hour": 10,
     "actions_last_day": 50, "max_actions_per_day": 50,
@@ -149,6 +155,24 @@ TABLE: list[tuple[str, dict[str, Any], Verdict, str]] = [
     ("confidence", {"confidence": float("nan")}, "wait", "There is no confidence to go by."),
     ("confidence", {"confidence": 0.71, "approved_by": "anna"}, "pass",
      "Approved by anna (confidence 0.71)."),
+    ("trust", {}, "pass", "No trust is asked for."),
+    ("trust", {"trust": "automatic"}, "pass", "It runs by itself for this signature."),
+    ("trust", {"trust": "approve", "trust_progress": "2 of 5 to automatic"}, "wait",
+     "A person approves it for this signature: 2 of 5 to automatic."),
+    ("trust", {"trust": "suggest", "trust_progress": "0 of 5 to approve"}, "block",
+     "Only a person starts it for this signature: 0 of 5 to approve."),
+    ("trust", {"trust": "observe", "trust_progress": "0 of 5 to suggest"}, "block",
+     "Nothing runs for this signature: 0 of 5 to suggest."),
+    ("trust", {"trust": "observe", "trust_progress": "0 of 5 to suggest", "approved_by": "anna"},
+     "pass", "Nothing runs for this signature: 0 of 5 to suggest. Approved by anna."),
+    ("held_back", {}, "pass", "No case is held back."),
+    ("held_back", HELD, "defer",
+     "It is among the 20% that only wait, to see what heals alone; 540 s left."),
+    ("held_back", HELD | {"lot": 20.0}, "pass", "It is not among the 20% that only wait."),
+    ("held_back", HELD | {"held_back_seconds": 60}, "pass", "It did not heal alone in 60 s."),
+    *(("held_back", HELD | change, "pass", "Only low-risk retries that would run are held back.")
+      for change in ({"severity": "high"}, {"severity": "critical"}, {"approved_by": "anna"},
+                     {"action_kind": "http_call", "acts": True}, {"trust": ""})),
 ]  # fmt: skip
 
 
@@ -190,6 +214,36 @@ def test_a_dry_run_takes_only_run_away(changes: dict[str, Any], outcome: str, wo
     """What waits for a person still does, and people are told as ever."""
     receipt = judge(facts(dry_run=True, **changes))
     assert (receipt.outcome, receipt.checks[-1].reason) == (outcome, words)
+
+
+def test_only_what_would_run_is_held_back() -> None:
+    """What waits for a person does so at once, and a dry run is one at once."""
+    held = facts(**HELD)
+    assert judge(replace(held, confidence=0.5)).outcome == "wait"
+    assert judge(replace(held, dry_run=True)).outcome == "block"
+    assert judge(held).until == NOW + timedelta(seconds=540)
+
+
+@pytest.mark.parametrize("severity", ["high", "critical"])
+def test_no_case_of_high_severity_is_held_back(severity: str) -> None:
+    """Whatever its lot, and whatever the share. Seen red without the look at the severity."""
+    held = facts(**HELD | {"severity": severity, "lot": 0.0, "held_back_percent": 100})
+    assert judge(held).outcome == "run"
+
+
+def test_nothing_is_held_back_by_default() -> None:
+    """Seen red with a default share of 20."""
+    lucky = {"lot": 0.0, "severity": "low", "trust": "automatic", "opened_at": NOW}
+    assert judge(facts(**lucky)).outcome == "run"
+    assert AutomationRule().held_back_percent == 0
+
+
+def test_a_lot_is_the_same_whoever_draws_it_and_falls_evenly() -> None:
+    lots = [lot_of(f"incident {number}", NOW) for number in range(2000)]
+    assert lots == [lot_of(f"incident {number}", NOW) for number in range(2000)]
+    assert all(0.0 <= lot < 100.0 for lot in lots)
+    assert 150 < sum(lot < 10 for lot in lots) < 250
+    assert lot_of("incident 1", LATER) != lots[1]
 
 
 COVERS = [
@@ -277,7 +331,8 @@ def test_it_runs_only_if_nothing_speaks_against_it(given_facts: GateFacts) -> No
             assert given_facts.vendor_calls is not None
             assert given_facts.vendor_calls < most
         sure = given_facts.confidence is not None
-        assert given_facts.approved_by or (sure and not given_facts.dry_run)
+        trusted = given_facts.trust in ("", "automatic")
+        assert given_facts.approved_by or (sure and trusted and not given_facts.dry_run)
     if receipt.until is not None:
         assert receipt.outcome == "defer"
         assert receipt.until > given_facts.now

@@ -151,7 +151,8 @@ def test_a_longer_cooldown_puts_off_the_next_recovery_of_the_same_thing() -> Non
     events = [
         seen(0), seen(20, "pay.done"), seen(100), seen(140, "pay.done"), seen(9000, "x.noted")
     ]  # fmt: skip
-    sure = {"confidence_threshold": 0.01}
+    # What fails again so late is a new occurrence: the retry keeps its trust.
+    sure = {"confidence_threshold": 0.01, "recurrence_seconds": 1}
     now, draft = automation(cooldown_seconds=1, **sure), automation(cooldown_seconds=300, **sure)
     out = replay(events, now, draft, WORLD)
     assert (out.now.retries, out.now.deferred, out.now.reopened) == (2, 0, 1)

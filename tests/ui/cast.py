@@ -16,6 +16,7 @@ from actions.plans.document import read_plan
 from actions.plans.progress import Progress, progress
 from actions.previewing import Editable, Line, Shown, preview_of
 from ai.models import Decision
+from ai.trust import Trust
 from incidents.models import Incident, TimelineEntry
 from ingestion.models import Event
 from safety.breaker import State, steps_by_hand
@@ -191,6 +192,7 @@ def action(incident: Incident, status: str, index: int = 0, confidence: float = 
         ("Undo", "the engine's own"),
         ("Attempt", "1 of 3"),
     ]
+    row.trust = Trust("approve", 2, 5)
     row.preview = preview_of(row, NOW)
     return row
 

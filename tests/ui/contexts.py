@@ -11,6 +11,7 @@ from actions.models import WhatIfRun
 from actions.safety_pages import Lever
 from actions.stop_pages import breaker_question
 from actions.stopping import Consequences, InFlight
+from ai.trust import Trust
 from safety.limits_in_use import LimitInUse
 from safety.models import KillSwitch, SwitchScope
 from safety.pages import Line
@@ -176,6 +177,7 @@ def incident_detail(hostile: bool = False, viewer: bool = False) -> dict[str, An
         "reversible": set() if viewer else {plan[0].pk},
         "decision": cast.decision(row, 0.91),
         "threshold": 0.85,
+        "trust": Trust("suggest", 0, 5, "Anna Berg"),
         "gate": cast.RECEIPT,
         "runs": {
             "outcomes": [True] * 5 + [False] + [True] * 4 + [False] + [True] * 3,

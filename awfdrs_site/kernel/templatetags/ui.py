@@ -302,6 +302,12 @@ def action_icon(action: Any) -> SafeString:
 
 
 @register.simple_tag
+def rung_badge(rung: str) -> SafeString:
+    """How far an action may go, as a badge."""
+    return badge(tones.RUNG.get(rung, tones.UNKNOWN))
+
+
+@register.simple_tag
 def gate_badge(outcome: str) -> SafeString:
     """The gate's whole answer as a badge."""
     return badge(tones.gate(outcome))

@@ -64,6 +64,13 @@ STEP: dict[str, Look] = ACTION | {
     "standby": Look("pause", "slate", "Stands by"),
     "rolled_back": Look("st-undone", "orange", "Rolled back"),
 }
+# How far an action may go for a signature.
+RUNG: dict[str, Look] = {
+    "observe": Look("search", "slate", "Observe"),
+    "suggest": Look("spark", "blue", "Suggest"),
+    "approve": Look("st-waiting", "yellow", "Approve"),
+    "automatic": Look("st-recovering", "violet", "Automatic"),
+}
 # The state of a whole recovery.
 RUN: dict[str, Look] = {
     "detecting": Look("incident", "slate", "Detecting"),
