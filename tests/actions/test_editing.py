@@ -132,7 +132,7 @@ def test_what_is_outside_is_refused(begin: Begin, parameters: dict[str, Any], co
 
 
 def test_after_a_decision_nothing_is_changed(begin: Begin) -> None:
-    """409 with who decided. Seen red with the change made before the look at the decision."""
+    """409 with who decided. Seen red without the look at the decision in `_lock_undecided`."""
     action = waiting(begin)
     approve(action)
     document = Recovery.objects.get().document
