@@ -13,7 +13,6 @@ from django.db.models import Count, Q
 from actions.gatekeeping import only_observed
 from actions.history import Runs, runs_of
 from actions.models import Action, ActionKind
-from actions.pages import admins_of
 from actions.plans.progress import progress_of
 from actions.plans.selectors import recoveries_for, with_attempts
 from actions.reversing import is_reversible
@@ -32,6 +31,7 @@ from incidents.trends import Curve, failure_curve
 from safety.selectors import policy_for
 from tenants.access import Identity
 from tenants.models import Scope, Tenant
+from tenants.selectors import admins_of
 
 STEPS = 20
 STORY = 100

@@ -30,7 +30,8 @@ from incidents.models import FailingResource
 from incidents.trends import first_id_at
 from safety.models import AutomationPolicy
 from tenants.access import Identity
-from tenants.models import Membership, Role, Tenant
+from tenants.models import Tenant
+from tenants.selectors import admins_of
 
 IN_FLIGHT = (
     ActionStatus.CLAIMED,
@@ -174,10 +175,3 @@ def today(tenant: Tenant, now: datetime) -> dict[str, Any]:
         last_at=Max("decided_at", filter=decided),
     )
     return figures | {"median_wait_seconds": figures["median_wait"]}
-
-
-def admins_of(tenant: Tenant) -> list[str]:
-    """Who can give a viewer another role, by name."""
-    rows = Membership.objects.filter(tenant=tenant, role=Role.ADMIN, user__is_active=True)
-    users = [row.user for row in rows.select_related("user").order_by("user__username")[:5]]
-    return [user.get_full_name() or user.get_username() for user in users]

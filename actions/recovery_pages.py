@@ -9,7 +9,6 @@ from typing import Any
 from django.http import HttpRequest
 
 from actions.models import Recovery
-from actions.pages import admins_of
 from actions.plans.progress import progress_of
 from actions.plans.selectors import plans_for, recoveries_for, with_attempts
 from actions.plans.states import TRANSITIONS, RecoveryState
@@ -18,6 +17,7 @@ from actions.recovery_filters import RecoveryFilter
 from awfdrs_site.kernel.pages import page_of
 from tenants.access import Identity
 from tenants.models import Scope, Tenant
+from tenants.selectors import admins_of
 
 S = RecoveryState
 # What did not help: a recovery that was undone has failed first.

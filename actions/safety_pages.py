@@ -13,7 +13,6 @@ from django.db.models import Count, Q
 
 from actions.limits_in_use import limits_in_use
 from actions.models import Action
-from actions.pages import admins_of
 from actions.states import ActionStatus
 from actions.stopping import OUT
 from safety.limits_in_use import LimitInUse
@@ -22,6 +21,7 @@ from safety.pages import HISTORY, history, vendors_by_state
 from safety.selectors import engaged_switches, switches_for
 from tenants.access import OPERATE, Identity
 from tenants.models import Scope, Tenant, Workflow
+from tenants.selectors import admins_of
 
 # So many workflows and vendors that run are shown; the question "what to stop" lists all.
 MOST_RUNNING = 8

@@ -53,7 +53,7 @@ def first_steps(request: HttpRequest, shell: Shell) -> dict[str, Any]:
         "tenant_id": str(shell.tenant.pk),
         "workflow_id": str(workflow.pk) if workflow else "the id of a workflow",
         "has_key": any(key.is_usable(shell.now) for key in ingesting),
-        "keys_href": reverse("admin:tenants_apikey_add") if shell.can_admin else "",
+        "keys_href": reverse("settings:keys") if shell.can_admin else "",
     }
 
 

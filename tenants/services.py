@@ -103,13 +103,18 @@ def issue_key(
 
 
 @transaction.atomic
-def revoke_key(*, api_key: ApiKey, actor: Actor, now: datetime) -> ApiKey:
+def revoke_key(*, api_key: ApiKey, actor: Actor, now: datetime, comment: str = "") -> ApiKey:
     """End the key: the next call with it answers 401. Idempotent; the first revocation stands."""
     changed = ApiKey.objects.filter(pk=api_key.pk, revoked_at=None).update(revoked_at=now)
     api_key.refresh_from_db(fields=["revoked_at"])
     if changed:
         audit.record(
-            tenant_id=api_key.tenant_id, actor=actor, verb="revoked", subject=api_key, now=now
+            tenant_id=api_key.tenant_id,
+            actor=actor,
+            verb="revoked",
+            subject=api_key,
+            now=now,
+            comment=comment,
         )
     return api_key
 

@@ -102,7 +102,16 @@ def test_it_reads_incidents(world: World, phone: Visit) -> None:
 
 
 @pytest.mark.parametrize(
-    "path", ["/", "/incidents/?status=", "/approvals/", "/actions/", "/recoveries/", "/safety/"]
+    "path",
+    [
+        "/",
+        "/incidents/?status=",
+        "/approvals/",
+        "/actions/",
+        "/recoveries/",
+        "/safety/",
+        "/settings/keys",
+    ],
 )
 def test_it_fits(world: World, phone: Visit, path: str) -> None:
     """Also with the longest words a sender may choose, and a reason of the longest length."""

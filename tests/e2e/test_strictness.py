@@ -19,7 +19,15 @@ BREAK = "\"'></textarea></script><svg onload=alert(3)>"
 JSON_BREAK = '</script><script>alert(4)</script>{{7*7}}{% now "Y" %}'
 WORD = "<svg/onload=alert(5)>"
 
-PAGES = ("/", "/incidents/?status=", "/approvals/", "/actions/", "/recoveries/", "/safety/")
+PAGES = (
+    "/",
+    "/incidents/?status=",
+    "/approvals/",
+    "/actions/",
+    "/recoveries/",
+    "/safety/",
+    "/settings/keys",
+)
 MORE_PAGES = (
     "/?range=7d",
     "/incidents/",

@@ -13,6 +13,7 @@ from awfdrs_site.kernel.models import AuditEntry
 from incidents.models import Incident, TimelineEntry
 from safety.models import KillSwitch
 from safety.services import engage_switch
+from tenants.models import ApiKey
 from tests.cast import Cast
 from tests.pages.looks import post_forms, text_of
 from tests.recoveries import a_recovery, an_attempt
@@ -28,6 +29,7 @@ PAGES = (
     "/safety/",
     "/safety/stops",
     "/safety/{switch}/",
+    "/settings/keys",
 )
 ON_INCIDENT = ("acknowledge", "assign", "comment", "ignore", "resolve", "reopen", "escalate")
 POSTS = (
@@ -40,6 +42,7 @@ POSTS = (
     "/safety/{switch}/skipped",
     "/safety/{switch}/extend",
     "/safety/{switch}/resume",
+    "/settings/keys/{key}/revoke",
 )
 # A link to these shows the question, and does nothing either.
 ASKED_FIRST = ("/safety/{switch}/extend", "/safety/{switch}/resume")
@@ -62,6 +65,7 @@ def ids(cast: Cast, waiting: Action) -> dict[str, object]:
         "action": waiting.pk,
         "recovery": recovery.pk,
         "switch": switch.pk,
+        "key": ApiKey.objects.get(name="meridian-read").prefix,
     }
 
 

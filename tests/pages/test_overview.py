@@ -51,7 +51,7 @@ def test_it_shows_how_to_send_the_first_event(cast: Cast, alice: Client) -> None
         alice.get("/").context["ingest"] | {"has_key": False, "keys_href": ""}
         == (alice.get("/").context["ingest"])
     )
-    assert cast.client_as("anna").get("/").context["ingest"]["keys_href"].startswith("/admin/")
+    assert cast.client_as("anna").get("/").context["ingest"]["keys_href"] == "/settings/keys"
 
 
 def test_it_is_no_first_run_after_an_event(cast: Cast, alice: Client) -> None:

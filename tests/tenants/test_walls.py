@@ -24,6 +24,7 @@ from awfdrs_site.kernel.actor import MACHINE
 from awfdrs_site.kernel.models import AuditEntry
 from safety.models import Vendor
 from safety.services import engage_switch
+from tenants import keys
 from tenants.access import SCOPES_OF
 from tenants.models import Scope
 from tenants.permissions import Scoped, scope_for
@@ -101,6 +102,7 @@ def _things_of_meridian(cast: Cast) -> dict[str, Any]:
         "decisions": action.decision_id,
         "events": posted.json()["event_id"],
         "incidents": action.incident_id,
+        "keys": keys.parse(cast.keys["meridian-read"]).prefix,  # type: ignore[union-attr]
         "kill-switches": switch.pk,
         "plans": a_plan(cast.meridian, name="meridians_own").name,
         "recoveries": a_recovery(action.incident).pk,

@@ -21,7 +21,7 @@ from incidents.models import Incident, TimelineEntry
 from ingestion.models import Event
 from safety.breaker import State, steps_by_hand
 from safety.models import KillSwitch, Vendor
-from tenants.models import Tenant, Workflow
+from tenants.models import ApiKey, Tenant, Workflow
 
 NOW = datetime.now(UTC)
 # Text a sender may choose; it must show as text wherever it stands.
@@ -409,6 +409,22 @@ def shell(role: str = "responder", stops: bool = True) -> SimpleNamespace:
         all_stopped=False,
         failing=[a_failing_channel()] if stops else [],
     )
+
+
+def api_keys() -> list[dict[str, Any]]:
+    """A key in use, one that nobody used yet, an expired and a revoked one, with a hostile name."""
+    told: list[dict[str, Any]] = [
+        {"name": "orders engine", "last_used_at": past(minutes=2)},
+        {"name": "new monitor", "scopes": ["read", "act"], "expires_at": past(days=-40)},
+        {"name": "spring audit", "scopes": ["read"], "expires_at": past(days=3)},
+        {"name": HOSTILE[:100], "scopes": ["admin"], "revoked_at": past(hours=4)},
+    ]
+    rows = []
+    for number, fields in enumerate(told):
+        made = {"scopes": ["ingest"], "created_at": past(days=number)} | fields
+        key = ApiKey(pk=number, tenant=MERIDIAN, prefix=f"9c41d0b2a{number}", **made)
+        rows.append({"key": key, "usable": key.is_usable(NOW)})
+    return rows
 
 
 def a_failing_channel() -> Channel:

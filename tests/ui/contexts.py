@@ -17,6 +17,8 @@ from safety.models import KillSwitch, SwitchScope
 from safety.pages import Line
 from safety.rule_types import AutomationRule, FailureRule, RetryPolicy, Ruleset
 from safety.throttle import Throttle
+from tenants.key_views import LIFETIMES
+from tenants.models import Scope
 from tests.ui import cast
 
 
@@ -492,6 +494,21 @@ def stops() -> dict[str, Any]:
         ],
         "newer_url": "",
         "older_url": "?before=1",
+    }
+
+
+def keys(issued: bool = False, empty: bool = False) -> dict[str, Any]:
+    """One in use, one never used, one that expired and one revoked."""
+    return {
+        "rows": [] if empty else cast.api_keys(),
+        "newer_url": "",
+        "older_url": "" if empty else "?cursor=x",
+        "issued": {"name": "orders engine", "text": f"awf_9c41d0b2aa_{'5e' * 24}"}
+        if issued
+        else None,
+        "scopes": Scope.choices,
+        "lifetimes": LIFETIMES,
+        "admins": ["Anna Berg"],
     }
 
 

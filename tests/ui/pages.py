@@ -110,6 +110,10 @@ PAGES: dict[str, Page] = {
         "/rules/",
         lambda: contexts.rules(running=True),
     ),
+    "keys": ("settings/keys.html", "/settings/keys", contexts.keys),
+    "keys-issued": ("settings/keys.html", "/settings/keys", lambda: contexts.keys(issued=True)),
+    "keys-viewer": ("settings/keys.html", "/settings/keys", contexts.keys),
+    "keys-none": ("settings/keys.html", "/settings/keys", lambda: contexts.keys(empty=True)),
     "login": ("registration/login.html", "/login", contexts.login),
     "locked": ("registration/locked.html", "/login", dict),
     "400": ("400.html", "/x", dict),
@@ -123,11 +127,15 @@ PAGES: dict[str, Page] = {
 }
 
 
+# Where an admin sees more.
+ADMINS = ("safety", "keys", "keys-issued")
+
+
 def render(name: str, theme: str = "dark", role: str = "") -> str:
     """The HTML of one of PAGES."""
     template, url, make = PAGES[name]
     role = role or (
-        "viewer" if name.endswith("viewer") else "admin" if name == "safety" else "responder"
+        "viewer" if name.endswith("viewer") else "admin" if name in ADMINS else "responder"
     )
     with override_settings(ROOT_URLCONF="tests.ui.urls"):
         request = RequestFactory().get(url)

@@ -31,6 +31,10 @@ RECOVERIES = [
     *_acts("undo"),
 ]
 RULES = [path("", nothing, name="page"), path("replays", nothing, name="replay")]
+SETTINGS = [
+    path("keys", nothing, name="keys"),
+    path("keys/<slug:prefix>/revoke", nothing, name="revoke"),
+]
 SAFETY = [
     path("", nothing, name="page"),
     path("stops", nothing, name="stops"),
@@ -56,6 +60,7 @@ urlpatterns = [
     path("recoveries/", include((RECOVERIES, "recoveries"))),
     path("safety/", include((SAFETY, "safety"))),
     path("rules/", include((RULES, "rules"))),
+    path("settings/", include((SETTINGS, "settings"))),
     path("tenants/", include(([path("switch", nothing, name="switch")], "tenants"))),
     path("ui/", include(([path("theme", nothing, name="theme")], "ui"))),
     path("admin/", include((ADMIN, "admin"))),
