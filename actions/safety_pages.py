@@ -20,7 +20,7 @@ from safety.models import KillSwitch, SwitchedKind, SwitchScope, Vendor
 from safety.pages import HISTORY, history, vendors_by_state
 from safety.selectors import engaged_switches, switches_for
 from tenants.access import OPERATE, Identity
-from tenants.models import Scope, Tenant, Workflow
+from tenants.models import Engine, Scope, Tenant, Workflow
 from tenants.selectors import admins_of
 
 # So many workflows and vendors that run are shown; the question "what to stop" lists all.
@@ -52,6 +52,7 @@ def safety_page(identity: Identity, now: datetime) -> dict[str, Any]:
     levers = Levers(identity, engaged, traffic)
     return {
         "levers": levers.shown(workflows, vendors),
+        "failed_over": [row for row in workflows if row.engine == Engine.STANDBY],
         "left_out": levers.left_out,
         "undecided": [
             {"stop": switch, "held": traffic.held[switch.pk]}

@@ -26,7 +26,7 @@ from incidents.models import Incident, TimelineEntry, TimelineKind
 from incidents.states import IncidentStatus
 from ingestion.models import Event
 from safety.models import EventKind, Severity
-from tenants.models import Tenant
+from tenants.models import Tenant, Workflow
 
 DAY = timedelta(days=1)
 TREND_STEP = timedelta(hours=2)
@@ -146,11 +146,14 @@ def rates(tenant: Tenant, now: datetime) -> dict[str, object]:
     return charts.rate_figures(minutes, RATE_MINUTES, RECENT_MINUTES)
 
 
-def rate_chart(tenant: Tenant, rng: Range, now: datetime) -> dict[str, Any]:
-    """Everything `overview/_chart.html` asks for. Four queries."""
+def rate_chart(
+    tenant: Tenant, rng: Range, now: datetime, workflow: Workflow | None = None
+) -> dict[str, Any]:
+    """Everything `overview/_chart.html` asks for, of one workflow if it is named. Four queries."""
     start = rng.start(now)
+    of: dict[str, Any] = {"tenant": tenant} | ({"workflow": workflow} if workflow else {})
     events = (
-        Event.objects.filter(tenant=tenant, received_at__gte=start)
+        Event.objects.filter(**of, received_at__gte=start)
         .annotate(at=DateBin(rng.step, "received_at", start))
         .values("at")
         .annotate(n=Count("pk"), failed=Count("pk", filter=Q(kind=EventKind.FAILURE)))
@@ -158,7 +161,7 @@ def rate_chart(tenant: Tenant, rng: Range, now: datetime) -> dict[str, Any]:
     )
     recovered = (
         resolved_since(tenant, start)
-        .filter(alone())
+        .filter(alone(), **of)
         .annotate(at=DateBin(rng.step, "resolved_at", start))
         .values("at")
         .annotate(n=Count("pk"))
@@ -171,15 +174,15 @@ def rate_chart(tenant: Tenant, rng: Range, now: datetime) -> dict[str, Any]:
         "step_seconds": round(rng.step.total_seconds()),
         "finding": charts.finding(rng, points),
         "points": points,
-        "markers": markers(tenant, start),
+        "markers": markers(of, start),
     }
 
 
-def markers(tenant: Tenant, since: datetime) -> list[dict[str, Any]]:
-    """The latest changes and severe incidents since then, oldest first."""
-    changes = Event.objects.filter(tenant=tenant, kind=EventKind.CHANGE, received_at__gte=since)
+def markers(of: dict[str, Any], since: datetime) -> list[dict[str, Any]]:
+    """The latest changes and severe incidents since then, oldest first; `of` says whose."""
+    changes = Event.objects.filter(**of, kind=EventKind.CHANGE, received_at__gte=since)
     severe = Incident.objects.filter(
-        tenant=tenant, severity__in=[Severity.CRITICAL, Severity.HIGH], opened_at__gte=since
+        **of, severity__in=[Severity.CRITICAL, Severity.HIGH], opened_at__gte=since
     )
     found = [
         {"at": event.received_at, "label": event.event_type, "tone": "slate"}

@@ -109,6 +109,7 @@ def test_it_reads_incidents(world: World, phone: Visit) -> None:
         "/approvals/",
         "/actions/",
         "/recoveries/",
+        "/workflows/",
         "/safety/",
         "/settings/keys",
     ],
@@ -135,7 +136,8 @@ def test_it_fits_a_recovery(world: World, stagehand: Stagehand, phone: Visit) ->
     source = f"name: tell\nsteps: [{{key: {'k' * 60}, kind: notify, with: {{text: {tell}}}}}]"
     pk = stagehand("begin_recovery", tenant_id=world.tenant_id, source=source)
     await_(lambda: world.get("/recoveries", state="completed"), "a recovery that has ended")
-    for path in ("/recoveries/", f"/recoveries/{pk}/"):
+    workflow = world.workflows["payments.capture"]
+    for path in ("/recoveries/", f"/recoveries/{pk}/", f"/workflows/{workflow}/"):
         page = phone.open(path)
         for attempt in page.locator("details.attempt summary").all():
             attempt.tap()

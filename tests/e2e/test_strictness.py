@@ -25,6 +25,7 @@ PAGES = (
     "/approvals/",
     "/actions/",
     "/recoveries/",
+    "/workflows/",
     "/safety/",
     "/settings/keys",
 )
@@ -115,6 +116,7 @@ def test_it_shows_every_page_without_a_mistake(world: World, sign_in: SignIn) ->
     world.fail("expired-credential")
     world.await_incident("escalated")
     details = [f"/incidents/{row['id']}/" for row in world.get("/incidents")]
+    details.insert(0, f"/workflows/{world.workflows['payments.capture']}/")
     details.insert(0, f"/recoveries/{world.get('/recoveries')[0]['id']}/")
     for name, theme, paths in (
         ("anna", "dark", (*PAGES, *MORE_PAGES, *details)),

@@ -26,6 +26,8 @@ PAGES = (
     "/actions/",
     "/recoveries/",
     "/recoveries/{recovery}/",
+    "/workflows/",
+    "/workflows/{workflow}/",
     "/safety/",
     "/safety/stops",
     "/safety/{switch}/",
@@ -39,6 +41,7 @@ POSTS = (
         for verb in ("approve", "reject", "run", "cancel", "undo", "take-back")
     ),
     "/recoveries/{recovery}/undo",
+    "/workflows/{workflow}/failback",
     "/safety/{switch}/skipped",
     "/safety/{switch}/extend",
     "/safety/{switch}/resume",
@@ -66,6 +69,7 @@ def ids(cast: Cast, waiting: Action) -> dict[str, object]:
         "recovery": recovery.pk,
         "switch": switch.pk,
         "key": ApiKey.objects.get(name="meridian-read").prefix,
+        "workflow": waiting.incident.workflow_id,
     }
 
 

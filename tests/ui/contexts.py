@@ -12,13 +12,14 @@ from actions.safety_pages import Lever
 from actions.stop_pages import breaker_question
 from actions.stopping import Consequences, InFlight
 from ai.trust import Trust
+from awfdrs_site.workflow_pages import Fare, Traffic
 from safety.limits_in_use import LimitInUse
-from safety.models import KillSwitch, SwitchScope
+from safety.models import AutomationPolicy, KillSwitch, SwitchScope
 from safety.pages import Line
 from safety.rule_types import AutomationRule, FailureRule, RetryPolicy, Ruleset
 from safety.throttle import Throttle
 from tenants.key_views import LIFETIMES
-from tenants.models import Scope
+from tenants.models import Scope, Workflow
 from tests.ui import cast
 
 
@@ -336,6 +337,46 @@ def recovery(viewer: bool = False, hostile: bool = False) -> dict[str, Any]:
     }
 
 
+def workflow_list(hostile: bool = False) -> dict[str, Any]:
+    """One in trouble and failed over, one that is stopped, quiet ones."""
+    rows = [row.workflow for row in cast.incidents(hostile)[:5]]
+    busy = Traffic([0] * 18 + [2, 9, 14, 6, 3, 12], [120] * 24)
+    for row in rows:
+        row.last_event_at = cast.past(minutes=3)
+        row.retry_url = "http://engine.example/retry"
+        row.description = cast.HOSTILE if hostile else "Charges what was ordered"
+    _fail_over(rows[0], hostile)
+    sent = cast.action(cast.incidents()[0], "failed", 0, 0.91)
+    sent.sent_at, sent.result = cast.past(minutes=9), {"status": 503}
+    fares = [Fare(row, Traffic(), 0, None, None) for row in rows]
+    fares[0] = Fare(rows[0], busy, 3, None, sent)
+    fares[1] = Fare(rows[1], busy, 0, cast.stop(), None)
+    return {"fares": fares}
+
+
+def _fail_over(workflow: Workflow, hostile: bool = False) -> None:
+    workflow.standby_retry_url = "http://standby.example/retry"
+    workflow.failed_over_at = cast.past(minutes=40)
+    workflow.failed_over_by = cast.HOSTILE if hostile else "INC-12"
+
+
+def workflow(viewer: bool = False, hostile: bool = False) -> dict[str, Any]:
+    """One that runs on its standby, with incidents and recoveries."""
+    fare = workflow_list(hostile)["fares"][0]
+    rows = cast.incidents(hostile)
+    return {
+        "workflow": fare.workflow,
+        "stop": None,
+        "reply": fare.reply,
+        "hosts": ["engine.example", "standby.example"],
+        "chart": _chart(),
+        "incidents": rows[:4],
+        "recoveries": [cast.recovery(rows[0], "executing"), cast.recovery(rows[1], "failed")],
+        "policy": AutomationPolicy(confidence_thresholds={"plan": 0.9}),
+        "admins": ["Anna Berg"] if viewer else [],
+    }
+
+
 def rules(running: bool = False) -> dict[str, Any]:
     """A finished replay of a draft with a sender's markup in it, or one that is on its way."""
     policy = RetryPolicy("backoff", "exponential", 4, 2.0, 60.0, 2.0, 0.5)
@@ -405,6 +446,7 @@ def safety(viewer: bool = False) -> dict[str, Any]:
             lever("action", "retry", "Retries", "People are still called."),
         ],
         "left_out": 12,
+        "failed_over": [workflow_list()["fares"][0].workflow],
         "undecided": [{"stop": cast.stop(), "held": 7}],
         "limits": [
             limit("Automated actions", 18, 60),

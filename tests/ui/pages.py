@@ -104,6 +104,24 @@ PAGES: dict[str, Page] = {
         lambda: contexts.switch(viewer=True),
     ),
     "stops": ("safety/stops.html", "/safety/stops", contexts.stops),
+    "workflows": ("workflows/list.html", "/workflows/", contexts.workflow_list),
+    "workflows-hostile": (
+        "workflows/list.html",
+        "/workflows/",
+        lambda: contexts.workflow_list(hostile=True),
+    ),
+    "workflows-none": ("workflows/list.html", "/workflows/", lambda: {"fares": []}),
+    "workflow": ("workflows/detail.html", f"/workflows/{cast.uid(50)}/", contexts.workflow),
+    "workflow-hostile": (
+        "workflows/detail.html",
+        f"/workflows/{cast.uid(50)}/",
+        lambda: contexts.workflow(hostile=True),
+    ),
+    "workflow-viewer": (
+        "workflows/detail.html",
+        f"/workflows/{cast.uid(50)}/",
+        lambda: contexts.workflow(viewer=True),
+    ),
     "rules": ("rules/page.html", "/rules/", contexts.rules),
     "rules-running": (
         "rules/page.html",

@@ -30,6 +30,11 @@ RECOVERIES = [
     path("<uuid:pk>/", nothing, name="detail"),
     *_acts("undo"),
 ]
+WORKFLOWS = [
+    path("", nothing, name="list"),
+    path("<uuid:pk>/", nothing, name="detail"),
+    *_acts("failback"),
+]
 RULES = [path("", nothing, name="page"), path("replays", nothing, name="replay")]
 SETTINGS = [
     path("keys", nothing, name="keys"),
@@ -49,6 +54,8 @@ ADMIN = [
     path("", nothing, name="index"),
     path("vendors", nothing, name="safety_vendor_changelist"),
     path("channels", nothing, name="actions_channel_changelist"),
+    path("workflows/add", nothing, name="tenants_workflow_add"),
+    path("workflows/<uuid:pk>", nothing, name="tenants_workflow_change"),
 ]
 
 urlpatterns = [
@@ -59,6 +66,7 @@ urlpatterns = [
     path("actions/", include((ACTIONS, "actions"))),
     path("recoveries/", include((RECOVERIES, "recoveries"))),
     path("safety/", include((SAFETY, "safety"))),
+    path("workflows/", include((WORKFLOWS, "workflows"))),
     path("rules/", include((RULES, "rules"))),
     path("settings/", include((SETTINGS, "settings"))),
     path("tenants/", include(([path("switch", nothing, name="switch")], "tenants"))),

@@ -88,6 +88,7 @@ LUCIDE: dict[str, str] = {
     "table": "table-2",
     "rules": "sliders-horizontal",
     "undo": "undo-2",
+    "workflow": "workflow",
     "user": "user",
     "bolt": "zap",
     "trend": "trending-up",
