@@ -239,7 +239,7 @@ def test_it_marks_cards_that_are_gone_and_appends_new_ones(
     gone = page.locator("#approval-decided-elsewhere")
     expect(gone).to_contain_text("Decided meanwhile")
     expect(gone.locator("form")).to_have_count(0)
-    expect(page.locator("#approval-list > article")).to_have_count(4)
+    expect(page.locator("#approval-list > article")).to_have_count(3)
     expect(page.locator("#approval-list > *").first).to_have_id("approval-decided-elsewhere")
 
 
