@@ -2,7 +2,7 @@
 
 from django.urls import path
 
-from actions import api, limits_api, recovery_api, stopping_api, whatif_api
+from actions import api, learning_api, limits_api, recovery_api, stopping_api, whatif_api
 from actions.connectors import api as connectors_api
 from actions.escalation import api as channels
 
@@ -36,6 +36,7 @@ urlpatterns = [
     path("kill-switches/<uuid:pk>/in-flight", stopping_api.InFlight.as_view()),
     path("kill-switches/<uuid:pk>/replay", stopping_api.Replay.as_view()),
     path("kill-switches/<uuid:pk>/drop", stopping_api.Drop.as_view()),
+    path("learning", learning_api.Learning.as_view()),
     path("safety/limits", limits_api.Limits.as_view()),
     path("rules/what-if", whatif_api.WhatIf.as_view()),
 ]

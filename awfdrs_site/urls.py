@@ -41,6 +41,7 @@ pages: list[URLPattern | URLResolver] = [
     path("", include("awfdrs_site.incident_urls")),
     path("", include("actions.urls")),
     path("", include("actions.recovery_urls")),
+    path("", include("actions.learning_urls")),
     path("", include("actions.safety_urls")),
     path("", include("actions.rule_urls")),
     path("", include("awfdrs_site.settings_urls")),

@@ -112,6 +112,7 @@ def test_it_reads_incidents(world: World, phone: Visit) -> None:
         "/workflows/",
         "/safety/",
         "/settings/keys",
+        "/learning/",
     ],
 )
 def test_it_fits(world: World, phone: Visit, path: str) -> None:

@@ -28,6 +28,7 @@ PAGES = (
     "/workflows/",
     "/safety/",
     "/settings/keys",
+    "/learning/",
 )
 MORE_PAGES = (
     "/?range=7d",

@@ -28,6 +28,7 @@ PAGES = (
     "/recoveries/{recovery}/",
     "/workflows/",
     "/workflows/{workflow}/",
+    "/learning/",
     "/safety/",
     "/safety/stops",
     "/safety/{switch}/",

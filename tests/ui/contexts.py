@@ -7,10 +7,12 @@ from types import SimpleNamespace
 from typing import Any
 
 from actions import rule_pages
+from actions.learning_pages import Learnt, Share
 from actions.models import WhatIfRun
 from actions.safety_pages import Lever
 from actions.stop_pages import breaker_question
 from actions.stopping import Consequences, InFlight
+from ai.record import Outcomes
 from ai.trust import Trust
 from awfdrs_site.workflow_pages import Fare, Traffic
 from safety.limits_in_use import LimitInUse
@@ -284,6 +286,26 @@ def action_list(empty: bool = False) -> dict[str, Any]:
         "newer_url": "",
         "older_url": "" if empty else "?before=1",
     }
+
+
+def learning(empty: bool = False, hostile: bool = False) -> dict[str, Any]:
+    """An action on every rung, or none; an admin reads."""
+    rows = [] if empty else cast.incidents(hostile)
+    trusts = [Trust("automatic"), Trust("approve", 2), Trust("suggest", 0, 5, "Anna Berg")]
+    made = [
+        Learnt(
+            row.signature,
+            "plan:move_traffic" if index % 3 else "retry",
+            row,
+            Outcomes(9 * (index % 2), 1, 1, recurred=1, median_seconds=42.0),
+            trusts[index % 3],
+            0.8,
+            cast.past(minutes=index),
+        )
+        for index, row in enumerate(rows)
+    ]
+    alone, retried = (Share(0, 0), Share(0, 0)) if empty else (Share(3, 10), Share(90, 100))
+    return {"rows": made, "text": "", "may_set": True, "alone": alone, "retried": retried}
 
 
 def recovery_list(empty: str = "", hostile: bool = False) -> dict[str, Any]:

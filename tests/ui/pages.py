@@ -71,6 +71,13 @@ PAGES: dict[str, Page] = {
         )
         for empty in ("none_yet", "none_failed", "no_match")
     },
+    "learning": ("learning/page.html", "/learning/", contexts.learning),
+    "learning-empty": ("learning/page.html", "/learning/", lambda: contexts.learning(empty=True)),
+    "learning-hostile": (
+        "learning/page.html",
+        "/learning/",
+        lambda: contexts.learning(hostile=True),
+    ),
     "recovery": ("recoveries/detail.html", f"/recoveries/{cast.uid(900)}/", contexts.recovery),
     "recovery-viewer": (
         "recoveries/detail.html",

@@ -65,6 +65,12 @@ urlpatterns = [
     path("incidents/", include((INCIDENTS, "incidents"))),
     path("actions/", include((ACTIONS, "actions"))),
     path("recoveries/", include((RECOVERIES, "recoveries"))),
+    path(
+        "learning/",
+        include(
+            ([path("", nothing, name="page"), path("trust", nothing, name="trust")], "learning")
+        ),
+    ),
     path("safety/", include((SAFETY, "safety"))),
     path("workflows/", include((WORKFLOWS, "workflows"))),
     path("rules/", include((RULES, "rules"))),

@@ -177,6 +177,12 @@ def confidence_meter(decision: Any, line: float) -> SafeString:
 
 
 @register.simple_tag
+def share_meter(share: float, line: float, bounds: tuple[float, float]) -> SafeString:
+    """Which share worked, between its bounds, with the auto line."""
+    return svg.confidence(share, line, *bounds, label="Worked")
+
+
+@register.simple_tag
 def sparkline(values: Sequence[float] | None, tone: str = "slate") -> SafeString:
     """A trend without axes; the number stands next to it."""
     return svg.sparkline(list(values or ()), tone)

@@ -49,8 +49,10 @@ def meter(share: float, tone: str, label: str = "", height: int = 6) -> SafeStri
     )
 
 
-def confidence(value: float, line: float, low: float | None, high: float | None) -> SafeString:
-    """Confidence 0 to 1 as a bar, its range, and the line above which it runs by itself."""
+def confidence(
+    value: float, line: float, low: float | None, high: float | None, label: str = "Confidence"
+) -> SafeString:
+    """A share from 0 to 1 as a bar, its range, and the line above which it runs by itself."""
     rng: SafeString | str = ""
     if low is not None and high is not None and high > low:
         rng = format_html(
@@ -62,11 +64,12 @@ def confidence(value: float, line: float, low: float | None, high: float | None)
     anchor = "end" if at > 80 else "start" if at < 20 else "middle"
     return format_html(
         '<svg class="meter" data-tone="violet" height="34" role="img" '
-        'aria-label="Confidence {} of 100, auto line {}">'
+        'aria-label="{} {} of 100, auto line {}">'
         '<rect class="track" y="8" width="100%" height="8" rx="2"/>'
         '<rect class="fill" y="8" width="{}%" height="8" rx="2"/>{}'
         '<line class="tick" x1="{}%" x2="{}%" y1="3" y2="21"/>'
         '<text x="{}%" y="32" text-anchor="{}">auto line {}</text></svg>',
+        label,
         round(100 * value),
         round(100 * line),
         percent(value),
