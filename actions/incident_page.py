@@ -60,7 +60,7 @@ def incident_page(identity: Identity, incident: Incident, now: datetime) -> dict
     runs_something = decision and decision.type in (DecisionType.RETRY, DecisionType.PLAN)
     tried = incident.signature, decision.tried if decision else RETRY
     curve = failure_curve(incident, now)
-    allowed = allowed_verbs(identity, incident, plan)
+    allowed = allowed_verbs(identity, incident, plan, now)
     story = timeline_of(incident)
     recovery = current_recovery(tenant, incident)
     return {
@@ -88,7 +88,9 @@ def incident_page(identity: Identity, incident: Incident, now: datetime) -> dict
     }
 
 
-def allowed_verbs(identity: Identity, incident: Incident, plan: Sequence[Action]) -> set[str]:
+def allowed_verbs(
+    identity: Identity, incident: Incident, plan: Sequence[Action], now: datetime
+) -> set[str]:
     """What the person may do to the incident as it stands; the services decide in the end."""
     if Scope.ACT not in identity.scopes:
         return set()
@@ -102,7 +104,8 @@ def allowed_verbs(identity: Identity, incident: Incident, plan: Sequence[Action]
     escalated = any(
         a.kind == ActionKind.ESCALATE and a.created_at >= incident.opened_at for a in plan
     )
-    return verbs | {"acknowledge"} | (set() if escalated else {"escalate"})
+    verbs |= {"acknowledge", "wake" if incident.is_snoozed(now) else "snooze"}
+    return verbs | (set() if escalated else {"escalate"})
 
 
 def assignable(tenant: Tenant) -> list[User]:

@@ -24,7 +24,7 @@ from ai.selectors import last_outcome
 from awfdrs_site.kernel import correlation, handoff, work
 from awfdrs_site.kernel.actor import MACHINE, Actor
 from awfdrs_site.kernel.transition import lock
-from incidents import announce
+from incidents import announce, snoozing
 from incidents.models import Incident, TimelineKind
 from incidents.services import move as move_incident
 from incidents.states import IncidentStatus
@@ -284,6 +284,7 @@ def escalate(
     earlier = incident.actions.filter(kind=ActionKind.ESCALATE, created_at__gte=incident.opened_at)
     if earlier.exists():
         return None
+    snoozing.rouse_for_help(incident, actor, now)
     return create(
         incident,
         ActionKind.ESCALATE,

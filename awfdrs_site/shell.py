@@ -19,6 +19,7 @@ from actions.states import ActionStatus
 from actions.stopping import held_count
 from incidents.models import Incident
 from incidents.pages import OPEN
+from incidents.snoozing import snoozed
 from safety.models import KillSwitch, Severity, SwitchBlocks, SwitchScope
 from safety.selectors import engaged_switches
 from tenants.access import Identity, memberships_of
@@ -46,8 +47,9 @@ class Shell:
 
     @cached_property
     def open_incidents(self) -> dict[str, int]:
-        """How many are open: in all, by severity, and how many of them opened in the last hour."""
+        """How many are open and not snoozed: in all, by severity, opened in the last hour."""
         rows = Incident.objects.filter(tenant=self.tenant, status__in=OPEN)
+        rows = rows.exclude(snoozed(self.now))
         by_severity = {s.value: Count("pk", filter=Q(severity=s)) for s in Severity}
         opened = Count("pk", filter=Q(opened_at__gt=self.now - _LAST_HOUR))
         return rows.aggregate(total=Count("pk"), last_hour=opened, **by_severity)

@@ -14,7 +14,7 @@ from rest_framework.response import Response
 
 from awfdrs_site.kernel.problem import FieldError, invalid
 from awfdrs_site.kernel.rest import Body, NothingBody
-from incidents import services
+from incidents import services, snoozing
 from incidents.filters import (
     DEFAULT_ORDERING,
     ORDERINGS,
@@ -29,6 +29,7 @@ from incidents.serializers import (
     CommentBody,
     IncidentSerializer,
     OptionalComment,
+    SnoozeBody,
     StatusBody,
     TimelineEntrySerializer,
 )
@@ -65,7 +66,7 @@ class IncidentList(TenantList):
         ],
     )
     def get(self, request: Request) -> Response:
-        rows = incidents_for(self.tenant).select_related("acknowledged_by")
+        rows = incidents_for(self.tenant).select_related("acknowledged_by", "snoozed_by")
         return self.listing(with_severity_rank(rows))
 
 
@@ -189,6 +190,36 @@ class Comment(_Command):
 
     def run(self, incident: Incident, identity: Identity, body: dict[str, Any]) -> None:
         services.comment(incident=incident, actor=identity.actor, now=timezone.now(), **body)
+
+
+class Snooze(_Command):
+    """Be quiet about it until a time, or until it recovers; anything new that fails ends that."""
+
+    body_class = SnoozeBody
+
+    @extend_schema(tags=TAGS, operation_id="incidents_snooze", request=SnoozeBody)
+    def post(self, request: Request, pk: UUID) -> Response:
+        return self.command(request, pk)
+
+    def run(self, incident: Incident, identity: Identity, body: dict[str, Any]) -> None:
+        snoozing.snooze(
+            incident=incident,
+            user=identity.user,
+            actor=identity.actor,
+            now=timezone.now(),
+            **body,
+        )
+
+
+class Wake(_Command):
+    """End the snooze now. Does nothing to what is awake."""
+
+    @extend_schema(tags=TAGS, operation_id="incidents_wake", request=NothingBody)
+    def post(self, request: Request, pk: UUID) -> Response:
+        return self.command(request, pk)
+
+    def run(self, incident: Incident, identity: Identity, body: dict[str, Any]) -> None:
+        snoozing.wake(incident=incident, actor=identity.actor, now=timezone.now())
 
 
 def _member(tenant: Tenant, name: str | None) -> AbstractBaseUser | None:

@@ -22,7 +22,7 @@ from django.db.models import F, Q
 from awfdrs_site.kernel import work
 from awfdrs_site.kernel.actor import MACHINE
 from awfdrs_site.kernel.models import Work
-from incidents import announce, healing
+from incidents import announce, healing, snoozing
 from incidents.lifecycle import Arrival, arrival
 from incidents.models import FailingResource, Incident, IncidentEvent, TimelineKind
 from incidents.services import move
@@ -158,6 +158,7 @@ def _absorb_into_open(groups: Groups, open_now: Mapping[str, Incident], now: dat
     ]
     for incident, events in absorbed:
         _join(incident, events)
+        snoozing.rouse_for_news(incident, events, now)
     _mark_failing(absorbed)
     # A recovery that is being verified must hear of a new failure at once.
     verifying = [incident for incident, _ in absorbed if incident.recovery == Recovery.VERIFYING]

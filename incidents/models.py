@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from datetime import datetime
+
 from django.conf import settings
 from django.db import models
 from django.db.models import Q
@@ -48,6 +50,12 @@ class Incident(models.Model):
         settings.AUTH_USER_MODEL, on_delete=models.SET_NULL, null=True, related_name="+"
     )
     escalated_at = models.DateTimeField(null=True)
+    # Snoozed since; until then, or without an end by the clock until it recovers (snoozing.py).
+    snoozed_at = models.DateTimeField(null=True)
+    snoozed_until = models.DateTimeField(null=True)
+    snoozed_by = models.ForeignKey(
+        settings.AUTH_USER_MODEL, on_delete=models.SET_NULL, null=True, related_name="+"
+    )
     correlation_id = models.CharField(max_length=128, blank=True)
 
     class Meta:
@@ -66,6 +74,12 @@ class Incident(models.Model):
                 condition=~Q(status=IncidentStatus.RESOLVED) | Q(resolved_at__isnull=False),
                 name="incident_resolved_has_time",
             ),
+            models.CheckConstraint(
+                condition=Q(snoozed_at__isnull=True, snoozed_until__isnull=True)
+                | Q(snoozed_at__isnull=False)
+                & ~Q(status__in=[IncidentStatus.RESOLVED, IncidentStatus.IGNORED]),
+                name="incident_snoozed_is_open",
+            ),
         ]
         indexes = [
             models.Index(fields=["tenant", "status", "-last_seen_at"], name="incident_by_status"),
@@ -79,6 +93,11 @@ class Incident(models.Model):
     @property
     def label(self) -> str:
         return f"INC-{self.number}"
+
+    def is_snoozed(self, now: datetime) -> bool:
+        """Whether nobody wants to hear of it at `now`."""
+        until = self.snoozed_until
+        return self.snoozed_at is not None and (until is None or until > now)
 
     @property
     def state(self) -> str:
@@ -153,6 +172,8 @@ class TimelineKind(models.TextChoices):
     REOPENED = "reopened", "Reopened"
     ACKNOWLEDGED = "acknowledged", "Acknowledged"
     ASSIGNED = "assigned", "Assigned"
+    SNOOZED = "snoozed", "Snoozed"
+    WOKEN = "woken", "Woken"
     COMMENT = "comment", "Comment"
     CHANGE = "change", "Change"
 

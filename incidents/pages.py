@@ -1,6 +1,7 @@
 """What the incident list shows: filters in the URL, saved views, one page of rows.
 
-The status filter is `open` until the URL says otherwise; an empty value means "any".
+The status filter is `open` until the URL says otherwise, and leaves out what is snoozed; an empty
+value means "any".
 """
 
 from __future__ import annotations
@@ -21,6 +22,7 @@ from awfdrs_site.kernel.problem import FieldError, invalid, problem_of
 from incidents.filters import UNASSIGNED, IncidentFilter, with_severity_rank
 from incidents.models import Incident
 from incidents.selectors import incidents_for
+from incidents.snoozing import snoozed
 from incidents.states import IncidentStatus, Recovery
 from incidents.trends import recent_trends
 from safety.models import Severity, Vendor
@@ -96,7 +98,8 @@ def list_page(request: HttpRequest, identity: Identity, now: datetime) -> dict[s
 def narrowed(identity: Identity, query: Query, now: datetime) -> QuerySet[Incident]:
     """The tenant's incidents that the query asks for."""
     data = dict(query.values) | {"q": query.words}
-    data["status"] = ",".join(OPEN) if data["status"] == "open" else data["status"]
+    wanted = data["status"]
+    data["status"] = ",".join(OPEN) if wanted in ("open", "snoozed") else wanted
     if data["assignee"] == ME and identity.user is not None:
         data["assignee"] = identity.user.get_username()
     if span := SPANS.get(data["since"]):
@@ -105,6 +108,8 @@ def narrowed(identity: Identity, query: Query, now: datetime) -> QuerySet[Incide
     if not filterset.is_valid():
         raise problem_of(translate_validation(filterset.errors))
     rows: QuerySet[Incident] = filterset.qs
+    if wanted in ("open", "snoozed"):
+        rows = rows.filter(snoozed(now) if wanted == "snoozed" else ~snoozed(now))
     if recovery := data["recovery"]:
         rows = rows.filter(recovery=_one_of("recovery", recovery, Recovery.values))
     if resolved := data["resolved"]:
@@ -124,7 +129,11 @@ def _one_of(name: str, value: str, offered: Iterable[str]) -> str:
 def saved_views(identity: Identity, query: Query, now: datetime) -> list[dict[str, Any]]:
     """The views above the list with their counts, by one query."""
     owner = identity.user
-    is_open, severe = Q(status__in=OPEN), Q(severity__in=[Severity.CRITICAL, Severity.HIGH])
+    asleep = Q(status__in=OPEN) & snoozed(now)
+    is_open, severe = (
+        Q(status__in=OPEN) & ~snoozed(now),
+        Q(severity__in=[Severity.CRITICAL, Severity.HIGH]),
+    )
     day = Q(status=IncidentStatus.RESOLVED, resolved_at__gte=now - SPANS["24h"])
     views: list[tuple[str, dict[str, str], Q]] = [
         ("Open", {}, is_open),
@@ -136,9 +145,10 @@ def saved_views(identity: Identity, query: Query, now: datetime) -> list[dict[st
             {"recovery": Recovery.WAITING.value},
             is_open & Q(recovery=Recovery.WAITING),
         ),
+        ("Snoozed", {"status": "snoozed"}, asleep),
         ("Resolved in 24 h", {"status": IncidentStatus.RESOLVED.value, "resolved": "24h"}, day),
     ]
-    counted = Incident.objects.filter(is_open | day, tenant=identity.tenant)
+    counted = Incident.objects.filter(Q(status__in=OPEN) | day, tenant=identity.tenant)
     counts = counted.aggregate(
         **{f"n{i}": Count("pk", filter=q) for i, (_, _, q) in enumerate(views)}
     )
@@ -180,7 +190,7 @@ def _options(tenant: Tenant) -> dict[str, list[tuple[str, str]]]:
     workflows = tenant.workflows.values_list("name", flat=True)
     vendors = Vendor.objects.filter(tenant=tenant).values_list("name", flat=True)
     return {
-        "status": [("open", "Open"), *IncidentStatus.choices],
+        "status": [("open", "Open"), ("snoozed", "Snoozed"), *IncidentStatus.choices],
         "severity": [*Severity.choices, ("critical,high", "Critical or high")],
         "recovery": list(Recovery.choices),
         "workflow": [(name, name) for name in workflows],

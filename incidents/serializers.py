@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from rest_framework import serializers
 
-from awfdrs_site.kernel.rest import Body, Text
+from awfdrs_site.kernel.rest import Body, Instant, Text
 from incidents.models import Incident, TimelineEntry
 from incidents.services import COMMENT_LIMIT
 from incidents.states import IncidentStatus
@@ -19,7 +19,10 @@ class UserName(serializers.SlugRelatedField):  # type: ignore[type-arg]  # stubs
 
 
 class IncidentSerializer(serializers.ModelSerializer[Incident]):
-    """`status` is the life cycle's; `state` is one word for people; `recovery` the action's."""
+    """`status` is the life cycle's; `state` is one word for people; `recovery` the action's.
+
+    Snoozed while `snoozed_at` is set and `snoozed_until` is ahead, or null: until it recovers.
+    """
 
     label = serializers.CharField(  # type: ignore[assignment]  # the class's own `label` is an instance's
         read_only=True, help_text="The number as people say it: INC-12."
@@ -28,6 +31,7 @@ class IncidentSerializer(serializers.ModelSerializer[Incident]):
     workflow = WorkflowRef(read_only=True)
     assignee = UserName()
     acknowledged_by = UserName()
+    snoozed_by = UserName()
 
     class Meta:
         model = Incident
@@ -55,6 +59,9 @@ class IncidentSerializer(serializers.ModelSerializer[Incident]):
             "acknowledged_at",
             "acknowledged_by",
             "escalated_at",
+            "snoozed_at",
+            "snoozed_until",
+            "snoozed_by",
             "assignee",
             "correlation_id",
         )
@@ -79,6 +86,13 @@ class OptionalComment(Body):
 
 class CommentBody(Body):
     text = Text(max_length=COMMENT_LIMIT)
+
+
+class SnoozeBody(Body):
+    """`until`: a time within 30 days; null: until it recovers."""
+
+    until = Instant(allow_null=True)
+    comment = Text(required=False, allow_blank=True, max_length=COMMENT_LIMIT)
 
 
 class AssignBody(Body):

@@ -26,6 +26,8 @@ _VERBS = {
     IncidentStatus.IGNORED: ("ignores it from now on", TimelineKind.STATUS),
     IncidentStatus.NEW: ("opened it again", TimelineKind.REOPENED),
 }
+# What ends a snooze: whatever closes the incident or opens it anew.
+AWAKE: dict[str, Any] = {"snoozed_at": None, "snoozed_until": None, "snoozed_by": None}
 
 
 @transaction.atomic
@@ -78,6 +80,8 @@ def _open_again(incident: Incident, **step_fields: Any) -> None:
 
 def move(incident: Incident, to: str, **fields: Any) -> Incident:
     """One audited step of the locked `incident`, announced; raises IllegalTransition."""
+    if to in _VERBS:
+        fields |= AWAKE
     step(incident, to, table=TRANSITIONS, **fields)
     announce.changed(incident)
     return incident
@@ -106,7 +110,7 @@ def acknowledge(
     """Say that somebody has it. Idempotent: the first acknowledgement stands."""
     incident = lock(incident)
     if incident.acknowledged_at is None:
-        _set(incident, actor, now, "acknowledged", acknowledged_at=now, acknowledged_by=user)
+        set_fields(incident, actor, now, "acknowledged", acknowledged_at=now, acknowledged_by=user)
         announce.note(incident, TimelineKind.ACKNOWLEDGED, "acknowledged", actor=actor, now=now)
     return incident
 
@@ -121,19 +125,28 @@ def assign(
     if not member:
         raise invalid([FieldError("assignee", "not_a_member", "Not a member of this tenant.")])
     if incident.assignee_id != (user.pk if user else None):
-        _set(incident, actor, now, "assigned", assignee=user)
+        set_fields(incident, actor, now, "assigned", assignee=user)
         words = f"assigned it to {user.get_username()}" if user else "took the owner off"
         announce.note(incident, TimelineKind.ASSIGNED, words, actor=actor, now=now)
     return incident
 
 
-def _set(incident: Incident, actor: Actor, now: datetime, verb: str, **fields: Any) -> None:
+def set_fields(
+    incident: Incident, actor: Actor, now: datetime, verb: str, comment: str = "", **fields: Any
+) -> None:
+    """Set fields of the locked `incident` beside its status: saved, audited and announced."""
     for name, value in fields.items():
         setattr(incident, name, value)
     incident.save(update_fields=list(fields))
     after = {name: str(value) for name, value in fields.items()}
     audit.record(
-        tenant_id=incident.tenant_id, actor=actor, verb=verb, subject=incident, now=now, after=after
+        tenant_id=incident.tenant_id,
+        actor=actor,
+        verb=verb,
+        subject=incident,
+        now=now,
+        after=after,
+        comment=comment,
     )
     announce.changed(incident)
 

@@ -11,5 +11,7 @@ urlpatterns = [
     path("incidents/<uuid:pk>/comment", views.comment, name="comment"),
     path("incidents/<uuid:pk>/ignore", views.ignore, name="ignore"),
     path("incidents/<uuid:pk>/resolve", views.resolve, name="resolve"),
+    path("incidents/<uuid:pk>/snooze", views.snooze, name="snooze"),
+    path("incidents/<uuid:pk>/wake", views.wake, name="wake"),
     path("incidents/<uuid:pk>/reopen", views.reopen, name="reopen"),
 ]

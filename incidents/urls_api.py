@@ -14,4 +14,6 @@ urlpatterns = [
     path("incidents/<uuid:pk>/acknowledge", api.Acknowledge.as_view()),
     path("incidents/<uuid:pk>/assign", api.Assign.as_view()),
     path("incidents/<uuid:pk>/comment", api.Comment.as_view()),
+    path("incidents/<uuid:pk>/snooze", api.Snooze.as_view()),
+    path("incidents/<uuid:pk>/wake", api.Wake.as_view()),
 ]

@@ -4,6 +4,7 @@ actions too and stands in actions/views.py."""
 from __future__ import annotations
 
 from uuid import UUID
+from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
 
 from django.contrib.auth.models import User
 from django.http import HttpResponse
@@ -13,7 +14,7 @@ from django.views.decorators.http import require_POST, require_safe
 
 from awfdrs_site.kernel.pages import back, posted, told
 from awfdrs_site.kernel.problem import FieldError, invalid
-from incidents import pages, services
+from incidents import pages, services, snoozing
 from incidents.models import Incident
 from incidents.selectors import get_incident_for
 from tenants.access import require
@@ -112,6 +113,39 @@ def resolve(request: PageRequest, pk: UUID) -> HttpResponse:
             now=timezone.now(),
             comment=posted(request, "comment"),
         )
+    return back(request, DETAIL, pk)
+
+
+@require_POST
+def snooze(request: PageRequest, pk: UUID) -> HttpResponse:
+    """For as long as `for` says, by the clock of the reader's `zone`."""
+    incident = _mine(request, pk)
+    with told(request, f"{incident.label} is snoozed"):
+        now = timezone.now()
+        snoozing.snooze(
+            incident=incident,
+            until=snoozing.until_of(posted(request, "for", 20), _zone(request), now),
+            user=request.user,
+            actor=request.identity.actor,
+            now=now,
+            comment=posted(request, "comment"),
+        )
+    return back(request, DETAIL, pk)
+
+
+def _zone(request: PageRequest) -> ZoneInfo:
+    """The reader's time zone as the browser names it; UTC without a script."""
+    try:
+        return ZoneInfo(posted(request, "zone", 60) or "UTC")
+    except (ZoneInfoNotFoundError, ValueError, OSError):
+        return ZoneInfo("UTC")
+
+
+@require_POST
+def wake(request: PageRequest, pk: UUID) -> HttpResponse:
+    incident = _mine(request, pk)
+    with told(request, f"{incident.label} is awake"):
+        snoozing.wake(incident=incident, actor=request.identity.actor, now=timezone.now())
     return back(request, DETAIL, pk)
 
 

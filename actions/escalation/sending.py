@@ -33,6 +33,7 @@ from awfdrs_site.kernel.sealing import SealBrokenError
 from awfdrs_site.kernel.transition import change_status, lock
 from incidents import announce
 from incidents.models import Incident, TimelineKind
+from incidents.snoozing import snoozed
 from incidents.states import IncidentStatus
 from safety.models import Severity
 
@@ -76,8 +77,11 @@ def claim(now: datetime) -> Page | None:
     """Take the page that has been due longest, with a lease; None when nothing is due.
 
     It comes back stopped if nobody needs it any more: what was said before this commits holds.
+    Calls about a snoozed incident wait; a notice calls nobody and does not.
     """
-    due = Page.objects.filter(status=PageStatus.PENDING, due_at__lte=now).order_by("due_at", "id")
+    wanted = Q(escalation__kind=NOTIFY) | ~snoozed(now, "incident__")
+    due = Page.objects.filter(wanted, status=PageStatus.PENDING, due_at__lte=now)
+    due = due.order_by("due_at", "id")
     page = due.select_for_update(skip_locked=True, of=("self",)).first()
     if page is None or _stop(page, now):
         return page

@@ -37,4 +37,6 @@ function show(element) {
 }
 
 attach("time[data-time]", show);
+// Forms that mean the reader's clock say which that is.
+attach("[data-zone]", (field) => (field.value = Intl.DateTimeFormat().resolvedOptions().timeZone));
 setInterval(() => document.querySelectorAll("time[data-time=ago]").forEach(show), 20_000);

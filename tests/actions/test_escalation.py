@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from datetime import timedelta
+from datetime import datetime, timedelta
 
 import pytest
 from django.db import IntegrityError, transaction
@@ -15,9 +15,10 @@ from actions.escalation.models import Channel, EscalationPolicy, Page
 from actions.escalation.schedule import FAILING_AFTER, MAX_ATTEMPTS
 from actions.escalation.services import add_channel, call_people, test_channel
 from actions.models import Action
-from awfdrs_site.kernel.actor import Actor
+from awfdrs_site.kernel.actor import MACHINE, Actor
 from awfdrs_site.kernel.models import AuditEntry
 from incidents import services as incident_services
+from incidents import snoozing
 from incidents.models import Incident, TimelineEntry
 from tenants.models import Workflow
 from tests.actions.conftest import an_incident
@@ -97,6 +98,40 @@ def test_it_follows_the_policy_of_the_severity(workflow: Workflow, webhook: Webh
     assert after == first + [(name, at + 1500) for name, at in first]
     assert told(incident) == ["Escalated, calling Anna, 5 more calls if nobody acknowledges: Help"]
     assert (paging.run_due(), len(webhook.calls)) == (1, 1)
+
+
+def test_calls_about_what_is_snoozed_wait(workflow: Workflow, webhook: Webhook) -> None:
+    """Until then, and then they go on. Red without the look in `claim`: called at once."""
+    a_channel(workflow, webhook)
+    incident = an_incident(workflow)
+    escalate(incident)
+    until = timezone.now() + timedelta(hours=1)
+    snooze(incident, until)
+    assert (paging.run_due(), len(webhook.calls)) == (0, 0)
+    Incident.objects.update(snoozed_until=timezone.now())
+    assert (paging.run_due(), len(webhook.calls)) == (1, 1)
+
+
+def snooze(incident: Incident, until: datetime | None) -> None:
+    snoozing.snooze(incident=incident, until=until, user=None, actor=ANNA, now=timezone.now())
+
+
+@pytest.mark.parametrize(
+    ("actor", "hours", "called"),
+    [(ANNA, None, True), (ANNA, 1, True), (MACHINE, None, True), (MACHINE, 1, False)],
+)
+def test_a_call_for_help_ends_a_snooze(
+    workflow: Workflow, webhook: Webhook, actor: Actor, hours: int | None, called: bool
+) -> None:
+    """A person's always; automation's where there is no other end: somebody must hear that it
+    will not recover by itself. Red without `rouse_for_help` in `planning.escalate`."""
+    a_channel(workflow, webhook)
+    incident = an_incident(workflow)
+    snooze(incident, timezone.now() + timedelta(hours=hours) if hours else None)
+    services.escalate(incident=incident, actor=actor, now=timezone.now(), comment="Help")
+    sending.run_due()
+    paging.run_due()
+    assert len(webhook.calls) == called
 
 
 @pytest.mark.parametrize("verb", ["acknowledge", "resolve", "ignore", "reopen", "switch off"])

@@ -34,7 +34,17 @@ PAGES = (
     "/safety/{switch}/",
     "/settings/keys",
 )
-ON_INCIDENT = ("acknowledge", "assign", "comment", "ignore", "resolve", "reopen", "escalate")
+ON_INCIDENT = (
+    "acknowledge",
+    "assign",
+    "comment",
+    "ignore",
+    "resolve",
+    "reopen",
+    "escalate",
+    "snooze",
+    "wake",
+)
 POSTS = (
     *(f"/incidents/{{incident}}/{verb}" for verb in ON_INCIDENT),
     *(
@@ -50,7 +60,7 @@ POSTS = (
 )
 # A link to these shows the question, and does nothing either.
 ASKED_FIRST = ("/safety/{switch}/extend", "/safety/{switch}/resume")
-FIELDS = {"comment": "x", "reason": "x", "assignee": ""}
+FIELDS = {"comment": "x", "for": "2h", "reason": "x", "assignee": ""}
 
 
 @pytest.fixture

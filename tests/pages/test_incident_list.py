@@ -112,6 +112,8 @@ def test_it_counts_in_each_view_what_the_view_shows(cast: Cast, alice: Client) -
     an_incident_row(cast.capture, assignee=cast.people["alice"], severity="critical")
     an_incident_row(cast.capture, recovery="waiting", severity="high")
     an_incident_row(cast.capture, severity="low")
+    an_incident_row(cast.capture, snoozed_at=now, severity="high")
+    an_incident_row(cast.capture, snoozed_at=now, snoozed_until=now + timedelta(hours=1))
     an_incident_row(cast.capture, resolved_at=now - timedelta(hours=2))
     an_incident_row(cast.capture, resolved_at=now - timedelta(days=9))
     an_incident_row(cast.capture, status="ignored")
@@ -122,12 +124,24 @@ def test_it_counts_in_each_view_what_the_view_shows(cast: Cast, alice: Client) -
         "Mine": 1,
         "Critical and high": 2,
         "Needs approval": 1,
+        "Snoozed": 2,
         "Resolved in 24 h": 1,
     }
     for view in views:
         opened = alice.get(f"/incidents/{view['href']}").context
         assert opened["total"] == view["count"], view
         assert [v["label"] for v in opened["views"] if v["current"]] == [view["label"]]
+
+
+def test_what_was_snoozed_is_open_again_when_its_time_has_come(cast: Cast, alice: Client) -> None:
+    """Also in what the rail counts; nothing ran."""
+    now = timezone.now()
+    fields = {"snoozed_at": now - timedelta(hours=2)}
+    woken = an_incident_row(cast.capture, snoozed_until=now - timedelta(seconds=1), **fields)
+    asleep = an_incident_row(cast.capture, snoozed_until=now + timedelta(hours=1), **fields)
+    assert titles(alice) == [woken.title]
+    assert titles(alice, "?status=snoozed") == [asleep.title]
+    assert alice.get("/incidents/").context["shell"].counts["incidents"] == 1
 
 
 def test_it_knows_its_view_from_the_forms_url(cast: Cast, alice: Client) -> None:

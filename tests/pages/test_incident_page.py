@@ -118,7 +118,7 @@ def test_it_offers_what_the_state_allows(cast: Cast, alice: Client) -> None:
     """The buttons come from the same table as the refusals."""
     incident = an_incident_row(cast.capture)
     verbs = {
-        "new": {"acknowledge", "assign", "comment", "escalate", "ignore", "resolve"},
+        "new": {"acknowledge", "assign", "comment", "escalate", "ignore", "resolve", "snooze"},
         "resolved": {"assign", "comment", "reopen"},
         "ignored": {"assign", "comment", "reopen", "resolve"},
     }
@@ -161,6 +161,24 @@ def test_it_says_why_a_comment_was_not_kept(cast: Cast, alice: Client, comment: 
     response = act(alice, incident, "comment", comment=comment)
     assert [level for level, _ in told(response)] == ["error"]
     assert not incident.timeline.exists()
+
+
+def test_it_snoozes_and_wakes(cast: Cast, alice: Client) -> None:
+    """By the reader's clock; a zone that is none counts as UTC. It says so until it is woken."""
+    incident = an_incident_row(cast.capture)
+    for zone in ("Europe/Berlin", "../../etc/passwd", "x" * 61):
+        act(alice, incident, "snooze", **{"for": "tomorrow", "zone": zone})
+    act(alice, incident, "snooze", **{"for": "recovery", "comment": "The bank knows"})
+    assert (incident.is_snoozed(timezone.now()), incident.snoozed_until) == (True, None)
+    response = page(alice, incident)
+    assert "Snoozed until it recovers by alice" in text_of(response)
+    assert "The bank knows" in text_of(response)
+    assert {"wake"} == {"wake", "snooze"} & response.context["allowed"]
+    act(alice, incident, "wake")
+    assert incident.snoozed_at is None
+    assert told(act(alice, incident, "snooze", **{"for": "ever"}))[-1] == (
+        "error", "Say how long; nothing was changed.",
+    )  # fmt: skip
 
 
 def test_it_ignores_with_a_reason_only(cast: Cast, alice: Client) -> None:

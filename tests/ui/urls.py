@@ -19,6 +19,7 @@ INCIDENTS = [
     path("", nothing, name="list"),
     path("<uuid:pk>", nothing, name="detail"),
     *_acts("acknowledge", "assign", "comment", "ignore", "resolve", "escalate", "reopen"),
+    *_acts("snooze", "wake"),
 ]
 ACTIONS = [
     path("", nothing, name="list"),

@@ -91,7 +91,15 @@ def step_icon(state: str) -> SafeString:
 @register.simple_tag
 def life_badge(incident: Any) -> SafeString:
     """The person's side of an incident's state, plain, for a table."""
+    if snoozed(incident):
+        return badge(tones.STATE["snoozed"], plain=True)
     return badge(tones.life(incident.state, bool(incident.acknowledged_at)), plain=True)
+
+
+@register.filter
+def snoozed(incident: Any) -> bool:
+    """Whether nobody wants to hear of the incident now."""
+    return bool(incident.is_snoozed(timezone.now()))
 
 
 @register.simple_tag

@@ -36,6 +36,7 @@ STATE: dict[str, Look] = {
     "escalated": Look("st-escalated", "orange", "Escalated"),
     "resolved": Look("st-resolved", "green", "Resolved"),
     "ignored": Look("st-ignored", "slate", "Ignored"),
+    "snoozed": Look("snooze", "slate", "Snoozed"),
 }
 
 ACTION: dict[str, Look] = {
@@ -142,6 +143,8 @@ ENTRY: dict[str, tuple[str, str]] = {
     "resolved": ("st-resolved", "green"),
     "acknowledged": ("st-acknowledged", "blue"),
     "assigned": ("user", "blue"),
+    "snoozed": ("snooze", "blue"),
+    "woken": ("alarm", "yellow"),
     "comment": ("comment", "blue"),
     "change": ("change", "slate"),
     "stopped": ("pause", "yellow"),
