@@ -8,7 +8,6 @@ from typing import Any
 from uuid import UUID
 
 from django.contrib.auth.models import User
-from django.db.models import Count, Q
 
 from actions.gatekeeping import only_observed
 from actions.history import Runs, runs_of
@@ -24,7 +23,7 @@ from ai.record import RETRY
 from ai.selectors import latest_decision
 from awfdrs_site.kernel.ui.wording import duration
 from incidents.models import Incident
-from incidents.selectors import events_of, incidents_for, timeline_of
+from incidents.selectors import Broken, broken_by, events_of, incidents_for, timeline_of
 from incidents.states import TRANSITIONS as INCIDENT_TRANSITIONS
 from incidents.states import IncidentStatus
 from incidents.trends import Curve, failure_curve
@@ -63,12 +62,14 @@ def incident_page(identity: Identity, incident: Incident, now: datetime) -> dict
     allowed = allowed_verbs(identity, incident, plan, now)
     story = timeline_of(incident)
     recovery = current_recovery(tenant, incident)
+    broken = broken_by(incident)
     return {
         "incident": incident,
         "allowed": allowed,
         "people": assignable(tenant) if allowed else [],
         "admins": [] if allowed else admins_of(tenant),
-        "facts": facts(incident, plan, curve, now),
+        "facts": facts(incident, plan, broken, curve, now),
+        "broken": broken,
         "trend": {"values": curve.values, "from": curve.start, "to": curve.end} if curve else None,
         "plan": plan,
         "recovery": recovery,
@@ -153,19 +154,20 @@ def _is_step(action: Action, recovery: dict[str, Any]) -> bool:
 
 
 def facts(
-    incident: Incident, plan: Sequence[Action], curve: Curve | None, now: datetime
+    incident: Incident,
+    plan: Sequence[Action],
+    broken: Broken,
+    curve: Curve | None,
+    now: datetime,
 ) -> list[dict[str, str]]:
     """The figures under the title, each a label, a value and a note."""
-    resources = incident.resources.aggregate(
-        all=Count("pk"), failing=Count("pk", filter=Q(recovered_at=None))
-    )
     retries = [action for action in plan if action.kind == ActionKind.RETRY]
     over = incident.status == IncidentStatus.RESOLVED
     until = incident.resolved_at if over and incident.resolved_at else now
     peak = f"peak {curve.peak_per_minute():,.0f} per min" if curve and any(curve.values) else ""
     return [
         _fact("Events", f"{incident.event_count:,}", peak),
-        _fact("Still failing", f"{resources['failing']:,}", f"of {resources['all']:,} that failed"),
+        _fact("Still failing", f"{broken.failing:,}", f"of {broken.all:,} that failed"),
         _fact(
             "Lasted" if over else "Open for", duration(until - incident.opened_at), _taken(incident)
         ),

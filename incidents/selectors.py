@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+from dataclasses import dataclass
 from uuid import UUID
 
-from django.db.models import QuerySet
+from django.db.models import Count, F, Q, QuerySet, Window
 
 from awfdrs_site.kernel.actor import MACHINE
 from awfdrs_site.kernel.problem import not_found
@@ -39,6 +41,33 @@ def events_of(incident: Incident) -> QuerySet[Event]:
 def still_failing(incident: Incident) -> QuerySet[FailingResource]:
     """What the incident broke and has not recovered, oldest failure first."""
     return incident.resources.filter(recovered_at=None).order_by("failed_at", "id")
+
+
+@dataclass(frozen=True)
+class Broken:
+    """What an incident broke: how many things, how many of them still fail, and the first of those
+    by name, oldest failure first."""
+
+    all: int
+    failing: int
+    named: Sequence[FailingResource]
+
+    @property
+    def more(self) -> int:
+        return self.failing - len(self.named)
+
+
+def broken_by(incident: Incident, names: int = 5) -> Broken:
+    """By one query."""
+    rows = list(
+        incident.resources.annotate(
+            all=Window(Count("pk")), failing=Window(Count("pk", filter=Q(recovered_at=None)))
+        ).order_by(F("recovered_at").asc(nulls_first=True), "failed_at", "id")[:names]
+    )
+    if not rows:
+        return Broken(0, 0, [])
+    named = [row for row in rows if row.recovered_at is None]
+    return Broken(rows[0].all, rows[0].failing, named)
 
 
 def closed_by_person(incident: Incident) -> bool:

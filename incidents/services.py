@@ -18,6 +18,7 @@ from awfdrs_site.kernel.transition import change_status as step
 from awfdrs_site.kernel.transition import lock
 from incidents import announce
 from incidents.models import Incident, TimelineKind
+from incidents.selectors import still_failing
 from incidents.states import TRANSITIONS, IncidentStatus, Recovery
 
 COMMENT_LIMIT = 5_000
@@ -36,10 +37,12 @@ def change_status(
 ) -> Incident:
     """Take a step of the life cycle by hand; 409 `invalid_transition` where the table has none.
 
-    Opening again queues an analysis; resolving or ignoring lets the recovery see that it is over.
+    Resolving what still fails needs a comment, else 400. Opening again queues an analysis;
+    resolving or ignoring lets the recovery see that it is over.
     """
     incident = lock(incident)
     if to == IncidentStatus.RESOLVED:
+        _want_a_reason(incident, comment)
         move(incident, to, actor=actor, now=now, comment=comment, resolved_at=now)
         incident.resources.filter(recovered_at=None).update(recovered_at=now)
     elif to == IncidentStatus.NEW:
@@ -52,6 +55,14 @@ def change_status(
     announce.note(incident, kind, words, actor=actor, now=now, data={"comment": comment})
     work.enqueue("verify", incident.tenant_id, [incident.pk], now)
     return incident
+
+
+def _want_a_reason(incident: Incident, comment: str) -> None:
+    failing = 0 if comment.strip() else still_failing(incident).count()
+    if failing:
+        what = "1 thing still fails" if failing == 1 else f"{failing} things still fail"
+        detail = f"{what}: say why it is resolved all the same. Nothing was changed."
+        raise invalid([FieldError("comment", "required", detail)])
 
 
 def _refuse_machine_step(incident: Incident, to: str) -> None:

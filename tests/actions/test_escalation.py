@@ -154,7 +154,7 @@ def test_what_is_not_needed_any_more_is_not_sent(
         Channel.objects.filter(pk=channel.pk).update(enabled=False)
     else:
         to = "ignore" if verb == "reopen" else verb
-        getattr(incident_services, to)(incident=incident, actor=ANNA, now=now)
+        getattr(incident_services, to)(incident=incident, actor=ANNA, now=now, comment="x")
         if verb == "reopen":
             incident_services.reopen(incident=incident, actor=ANNA, now=now)
     Page.objects.filter(status="pending", step=1).update(due_at=now)
@@ -184,7 +184,7 @@ def test_an_acknowledgement_of_the_opening_before_stops_nothing(
     a_channel(workflow, webhook)
     incident = an_incident(workflow)
     incident_services.acknowledge(incident=incident, user=None, actor=ANNA, now=timezone.now())
-    incident_services.resolve(incident=incident, actor=ANNA, now=timezone.now())
+    incident_services.resolve(incident=incident, actor=ANNA, now=timezone.now(), comment="By hand")
     incident_services.reopen(incident=incident, actor=ANNA, now=timezone.now())
     escalate(incident)
     paging.run_due()

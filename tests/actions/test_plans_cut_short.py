@@ -27,7 +27,9 @@ pytestmark = pytest.mark.django_db
 
 def close(recovery: Recovery, verb: str) -> None:
     incident = Incident.objects.get(pk=recovery.incident_id)
-    incidents.change_status(incident=incident, to=verb, actor=ANNA, now=timezone.now())
+    incidents.change_status(
+        incident=incident, to=verb, actor=ANNA, now=timezone.now(), comment="By hand"
+    )
     work.run_due("verify", verify)
 
 

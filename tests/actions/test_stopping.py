@@ -201,7 +201,7 @@ def test_it_replays_nothing_beside_another_retry_or_of_an_incident_that_is_over(
     )
     assert (verdict.outcome, verdict.status) == ("refused", "blocked")
     assert "already under way" in verdict.detail
-    resolve(incident=over.incident, actor=ALICE, now=timezone.now())
+    resolve(incident=over.incident, actor=ALICE, now=timezone.now(), comment="By hand")
     assert replay(tenant, switch, over.pk) == [("done", "planned")]
     sending.run_due()
     assert replay(tenant, switch, over.pk) == [("unchanged", "cancelled")]

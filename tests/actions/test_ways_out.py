@@ -83,7 +83,9 @@ def test_what_a_person_closes_is_no_success_of_the_retry(planned: Planned, targe
     """The incident is resolved by hand while its retry is verified: nobody knows if it helped."""
     action = planned()
     sending.run_due()
-    incident_services.resolve(incident=action.incident, actor=ANNA, now=timezone.now())
+    incident_services.resolve(
+        incident=action.incident, actor=ANNA, now=timezone.now(), comment="By hand"
+    )
     run_verify()
     assert reread(action).status == "cancelled"
     assert not Outcome.objects.exists()
@@ -118,7 +120,7 @@ def test_what_a_person_closed_and_opened_again_fails_as_before(
 ) -> None:
     """Closed by mistake: opened again, the order is known to fail and can be retried."""
     incident = an_incident(workflow)
-    incident_services.resolve(incident=incident, actor=ANNA, now=timezone.now())
+    incident_services.resolve(incident=incident, actor=ANNA, now=timezone.now(), comment="By hand")
     incident_services.reopen(incident=incident, actor=ANNA, now=timezone.now())
     a_retry(incident)
     sending.run_due()

@@ -139,7 +139,7 @@ def test_its_recovery_ends_it(workflow: Workflow, incident: Incident) -> None:
 @pytest.mark.parametrize("verb", ["resolve", "ignore"])
 def test_closing_ends_it_and_what_is_closed_is_not_snoozed(incident: Incident, verb: str) -> None:
     snooze(incident)
-    getattr(services, verb)(incident=incident, actor=ALICE, now=timezone.now())
+    getattr(services, verb)(incident=incident, actor=ALICE, now=timezone.now(), comment="x")
     assert not is_snoozed()
     with pytest.raises(Problem) as refused:
         snooze(incident)

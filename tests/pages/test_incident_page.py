@@ -199,6 +199,38 @@ def test_it_resolves_and_reopens(cast: Cast, alice: Client) -> None:
     assert (incident.status, incident.reopen_count) == ("new", 1)
 
 
+def test_resolving_says_what_still_fails_and_asks_why(
+    cast: Cast, alice: Client, incident_of: Callable[..., Incident]
+) -> None:
+    """The server asks too. Seen red without `services._want_a_reason`: it was resolved."""
+    for number in range(7):
+        incident = incident_of(cast.capture, resource_type="order", resource_id=str(number))
+    response = page(alice, incident)
+    words = text_of(response)
+    assert all(f"order {number} since" in words for number in range(5))
+    assert "and 2 more" in words
+    assert 'id="dialog-resolve-comment" name="comment" rows="2" maxlength="300" required' in (
+        response.content.decode()
+    )
+    [(level, text)] = told(act(alice, incident, "resolve", comment=" "))
+    assert (level, incident.status) == ("error", "new")
+    assert text.startswith("7 things still fail: say why")
+    act(alice, incident, "resolve", comment="Refunded by hand")
+    assert incident.status == "resolved"
+    assert "Refunded by hand" in text_of(page(alice, incident))
+
+
+def test_resolving_what_has_recovered_needs_no_reason(
+    cast: Cast, alice: Client, incident_of: Callable[..., Incident]
+) -> None:
+    incident = incident_of(cast.capture)
+    act(alice, incident, "ignore", comment="A sandbox")
+    incident.resources.update(recovered_at=timezone.now())
+    assert "Nothing in it still fails." in text_of(page(alice, incident))
+    act(alice, incident, "resolve")
+    assert incident.status == "resolved"
+
+
 def test_it_tells_what_can_no_longer_be_done(cast: Cast, alice: Client) -> None:
     """A form from a page that is out of date changes nothing and says so."""
     incident = an_incident_row(cast.capture)

@@ -86,7 +86,7 @@ def _alone(cast: Cast, now: datetime) -> Incident:
 def _by_person(cast: Cast, now: datetime) -> Incident:
     incident = an_incident_row(cast.capture, opened_at=now - timedelta(minutes=10))
     alice = Actor("person", "alice")
-    services.resolve(incident=incident, actor=alice, now=now - timedelta(minutes=6))
+    services.resolve(incident=incident, actor=alice, now=now - timedelta(minutes=6), comment="x")
     return incident
 
 

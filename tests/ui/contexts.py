@@ -15,6 +15,8 @@ from actions.stopping import Consequences, InFlight
 from ai.record import Outcomes
 from ai.trust import Trust
 from awfdrs_site.workflow_pages import Fare, Traffic
+from incidents.models import FailingResource
+from incidents.selectors import Broken
 from safety.limits_in_use import LimitInUse
 from safety.models import AutomationPolicy, KillSwitch, SwitchScope
 from safety.pages import Line
@@ -163,7 +165,7 @@ def incident_detail(hostile: bool = False, viewer: bool = False) -> dict[str, An
         "admins": ["Anna Berg"],
         "allowed": set()
         if viewer
-        else {"acknowledge", "assign", "comment", "ignore", "resolve", "escalate"},
+        else {"acknowledge", "assign", "comment", "ignore", "resolve", "escalate", "snooze"},
         "facts": [
             {"label": "Events", "value": "1,284", "note": "peak 356 per min at 19:57"},
             {"label": "Still failing", "value": "83", "note": "of 214 that failed"},
@@ -175,6 +177,15 @@ def incident_detail(hostile: bool = False, viewer: bool = False) -> dict[str, An
             "from": cast.past(minutes=18),
             "to": cast.NOW,
         },
+        "broken": Broken(
+            214,
+            83,
+            [
+                FailingResource(
+                    resource_type="order", resource_id="4711", failed_at=cast.past(minutes=9)
+                )
+            ],
+        ),
         "plan": plan,
         "recovery": None,
         "singles": plan,
