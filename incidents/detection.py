@@ -116,17 +116,17 @@ def _detect_for(tenant_id: UUID, events: Sequence[Event], now: datetime) -> None
         if event.kind == EventKind.FAILURE:
             signature = sign(event)
             groups[signature.digest].append(Failure(event, signature))
-    open_now = _lock_open(tenant_id, groups, {event.workflow_id for event in successes})
+    open_now = _lock_open(tenant_id, groups, healing.within_reach(tenant_id, successes))
     while groups:
         _absorb_into_open(groups, open_now, now)
         groups = {digest: group for digest, group in groups.items() if digest not in open_now}
         groups = _reopen_or_count_late(tenant_id, groups, now)
         # Looked for again before any is opened: another worker may have reopened it meanwhile,
         # and its row, waited for, is locked by us now. Nobody may want the counter after that.
-        open_now = _lock_open(tenant_id, groups, set())
+        open_now = _lock_open(tenant_id, groups)
         if missing := {digest: groups[digest] for digest in groups if digest not in open_now}:
             _open_new(tenant_id, missing)
-            open_now |= _lock_open(tenant_id, missing, set())
+            open_now |= _lock_open(tenant_id, missing)
     if successes:
         healing.heal(tenant_id, successes, now)
 
@@ -143,10 +143,10 @@ def sign(event: Event) -> Signature:
 
 
 def _lock_open(
-    tenant_id: UUID, digests: Iterable[str], workflow_ids: set[UUID]
+    tenant_id: UUID, digests: Iterable[str], also: Q | None = None
 ) -> dict[str, Incident]:
-    wanted = Q(signature__in=list(digests)) | Q(workflow_id__in=workflow_ids)
-    rows = Incident.objects.filter(wanted, tenant_id=tenant_id)
+    wanted = Q(signature__in=list(digests))
+    rows = Incident.objects.filter(wanted | also if also else wanted, tenant_id=tenant_id)
     rows = rows.exclude(status=IncidentStatus.RESOLVED).select_related("workflow")
     locked = rows.order_by("signature").select_for_update(of=("self",), no_key=True)
     return {incident.signature: incident for incident in locked}

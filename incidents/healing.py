@@ -20,8 +20,8 @@ from ingestion.models import Event
 def heal(tenant_id: UUID, successes: Sequence[Event], now: datetime) -> None:
     """Mark what the events prove recovered; resolve incidents in which nothing fails any more.
 
-    `successes` are in order of receipt. The caller has locked the open incidents of these
-    workflows.
+    `successes` are in order of receipt. The caller has locked the open incidents within their
+    reach.
     """
     # By the receipt of the success that healed it last: what happens after that is a regression.
     healed: dict[UUID, datetime] = {}
@@ -42,14 +42,27 @@ def heal(tenant_id: UUID, successes: Sequence[Event], now: datetime) -> None:
     work.enqueue("verify", tenant_id, healed, now)
 
 
-def _telling(tenant_id: UUID, successes: Sequence[Event]) -> list[Event]:
-    """Those that may prove something: most successes are of what never failed. One query."""
-    failing = FailingResource.objects.filter(
+def within_reach(tenant_id: UUID, successes: Sequence[Event]) -> Q:
+    """The incidents that the successes may heal. Of a workflow with many open ones, that is what
+    names the same resource or none: the others are left to who works on them."""
+    nameless = {event.workflow_id for event in successes if not event.resource_id}
+    failing = _failing_like(tenant_id, successes)
+    return Q(workflow_id__in=nameless) | Q(pk__in=failing.values("incident_id"))
+
+
+def _failing_like(tenant_id: UUID, successes: Sequence[Event]) -> QuerySet[FailingResource]:
+    """What still fails in these workflows and has the name of a success, or none."""
+    return FailingResource.objects.filter(
         incident__tenant_id=tenant_id,
         incident__workflow_id__in={event.workflow_id for event in successes},
         resource_id__in={event.resource_id for event in successes} | {""},
         recovered_at=None,
     )
+
+
+def _telling(tenant_id: UUID, successes: Sequence[Event]) -> list[Event]:
+    """Those that may prove something: most successes are of what never failed. One query."""
+    failing = _failing_like(tenant_id, successes)
     known = set(failing.values_list("incident__workflow_id", "resource_id").distinct())
     return [
         event

@@ -11,6 +11,7 @@ from django.utils import timezone
 
 from awfdrs_site.kernel import work
 from awfdrs_site.kernel.models import Work
+from awfdrs_site.kernel.transition import lock
 from incidents.detection import detect
 from incidents.models import Incident
 from tests.builders import a_workflow, an_event
@@ -107,3 +108,34 @@ def test_many_successes_of_healthy_resources_cost_as_much_as_one() -> None:
         return len(seen)
 
     assert statements(1) == statements(50)
+
+
+@pytest.mark.django_db(transaction=True)
+def test_a_success_waits_for_no_incident_out_of_its_reach() -> None:
+    """Of a workflow's open incidents it locks those that it may heal; others are worked on.
+
+    Seen red when every open incident of the workflow was locked.
+    """
+    workflow = a_workflow()
+    an_event(workflow, error_code="one", **ORDER)
+    an_event(workflow, error_code="two", resource_type="order", resource_id="8")
+    run_detect()
+    mine = Incident.objects.get(resources__resource_id="7")
+    other = Incident.objects.get(resources__resource_id="8")
+    an_event(workflow, "success", **ORDER)
+    held, healed = threading.Event(), threading.Event()
+
+    def act(number: int) -> None:
+        if number == 0:
+            with transaction.atomic():
+                lock(other)
+                held.set()
+                assert healed.wait(9)
+        else:
+            assert held.wait(9)
+            run_detect()
+            healed.set()
+
+    assert at_once(2, act) == [None, None]
+    mine.refresh_from_db()
+    assert mine.status == "resolved"
