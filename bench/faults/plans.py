@@ -43,6 +43,7 @@ COURSES: dict[Course, tuple[tuple[str, str], ...]] = {
     "refused": (*((key, "do") for key in STEPS), *((key, "undo") for key in "cba")),
     "down": (*((key, "do") for key in STEPS), _VERIFY, *((key, "undo") for key in "dcba")),
 }
+ROUNDS = 3
 ENDS = {RecoveryState.COMPLETED, RecoveryState.ROLLED_BACK, RecoveryState.NEEDS_HUMAN}
 
 
@@ -67,18 +68,30 @@ def every_case() -> Iterator[Case]:
 
 
 def plans_resume_at_every_boundary(random: Random, share: int, target: Target) -> Verdict:
-    """P9, on every case, or on one of `share` of them."""
+    """P9, on every case, or on one of `share` of them.
+
+    On a busy machine a call may not be made in time, and a plan take another way than its case
+    wants: a case whose place no worker came to is played again.
+    """
     cases = list(every_case())
     cases = random.sample(cases, len(cases) // share)
-    scene = Scene.make("plans", target)
     verdict = Verdict("P9 plans resume, turn back once", len(cases), f"{len(cases)} x kill -9")
+    for number in range(ROUNDS):
+        if cases:
+            cases = _play(verdict, cases, Scene.make(f"plans {number}", target))
+    verdict.others += [f"{case}: no worker came there to fall" for case in cases]
+    return verdict
+
+
+def _play(verdict: Verdict, cases: list[Case], scene: Scene) -> list[Case]:
+    """One recovery for each case, judged; those whose worker did not come to its place."""
     incidents = scene.fail(scene.talks, len(cases))
     faults: dict[str, How] = {}
     for case, incident in zip(cases, incidents, strict=True):
         _begin(scene, case, incident)
         faults[place(incident.pk, case.step, case.role, case.point)] = "kill"
     recoveries = Recovery.objects.filter(tenant=scene.tenant)
-    with a_crew(faults, target) as crew:
+    with a_crew(faults, scene.target) as crew:
         ended = scene.play(
             crew, settled=lambda: not recoveries.exclude(status__in=SETTLED).exists()
         )
@@ -86,11 +99,10 @@ def plans_resume_at_every_boundary(random: Random, share: int, target: Target) -
         missed = [case for case, where in places if not (crew.folder / where).exists()]
     if not ended:
         verdict.others.append("nothing moved any more, and not all was settled")
-    verdict.others += [f"{case}: no worker came there to fall" for case in missed]
-    verdict.unknown = scene.unknown()
+    verdict.unknown += scene.unknown()
     for case, incident in zip(cases, incidents, strict=True):
-        _judge(verdict, case, incident, target)
-    return verdict
+        _judge(verdict, case, incident, scene.target)
+    return missed
 
 
 def _begin(scene: Scene, case: Case, incident: Incident) -> None:

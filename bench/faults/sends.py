@@ -85,7 +85,10 @@ def _judge(
     keys = Counter(call.key for call in calls)
     verdict.duplicates = sum(n - 1 for n in came.values())
     verdict.unknown = scene.unknown()
-    verdict.loss = sum(not _is_right(incident, came, keys) for incident in incidents)
+    lost = [incident for incident in incidents if not _is_right(incident, came, keys)]
+    verdict.loss = len(lost)
+    became = Counter(_end_of(incident) for incident in lost)
+    verdict.others += [f"{number} lost ones {words}" for words, number in became.items()]
     if not ended:
         verdict.others.append("nothing moved any more, and not all was settled")
     if falls != count:
@@ -105,9 +108,17 @@ def _is_right(incident: Incident, came: Counter[str], keys: Counter[str]) -> boo
     Of an engine that does not say whether it got a key nobody knows: then a person was called, and
     closed the question before the order's success could.
     """
-    actions = Action.objects.filter(incident=incident)
-    last = actions.filter(kind=ActionKind.RETRY).latest("created_at")
+    actions, last = Action.objects.filter(incident=incident), _last_retry(incident)
     if last.status == ActionStatus.SUCCEEDED:
         return keys[str(last.pk)] == 1
     called = actions.filter(kind=ActionKind.ESCALATE, status=ActionStatus.SUCCEEDED).exists()
     return last.status == ActionStatus.CANCELLED and (called or came[str(incident.pk)] == 0)
+
+
+def _end_of(incident: Incident) -> str:
+    last = _last_retry(incident)
+    return f"{last.status} after {last.attempt}: {last.result.get('reason', '')}"
+
+
+def _last_retry(incident: Incident) -> Action:
+    return incident.actions.filter(kind=ActionKind.RETRY).latest("created_at")

@@ -17,7 +17,7 @@ from multiprocessing.connection import Connection
 from pathlib import Path
 from typing import Any, Literal, NamedTuple
 
-from django.db import transaction
+from django.db import OperationalError, transaction
 
 from actions import asking, outbound, retry_call, sending
 from actions.models import Action
@@ -69,7 +69,11 @@ class Worker:
         signal.signal(signal.SIGTERM, self.end)
         harness = os.getppid()
         while self.goes_on and os.getppid() == harness:
-            if not sum(STAGES[name]() for name in ROUND):
+            try:
+                done = sum(STAGES[name]() for name in ROUND)
+            except OperationalError:
+                done = 0  # as in the product: a lock it waited too long for ends the round
+            if not done:
                 time.sleep(0.02)
 
     def end(self, *_: object) -> None:
