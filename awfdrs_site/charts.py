@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
-from datetime import UTC, datetime, timedelta
+from datetime import UTC, datetime, timedelta, tzinfo
 from typing import TypedDict
 
 
@@ -80,7 +80,7 @@ def _index(rng: Range, start: datetime, at: datetime) -> int:
     return max(0, min((at - start) // rng.step, rng.steps - 1))
 
 
-def finding(rng: Range, points: Sequence[Point]) -> str:
+def finding(rng: Range, points: Sequence[Point], zone: tzinfo = UTC) -> str:
     """The chart in one sentence, for who cannot see it."""
     total = sum(point["events"] for point in points)
     failed = sum(point["failed"] for point in points)
@@ -91,10 +91,9 @@ def finding(rng: Range, points: Sequence[Point]) -> str:
     if not failed:
         return said + "."
     worst = max(points, key=lambda point: point["failed"])
-    moment = (
-        f"{worst['at']:%H:%M}" if rng.span <= timedelta(days=1) else f"{worst['at']:%-d %b %H:%M}"
-    )
-    return f"{said}; most failures, {worst['failed']:,}, from {moment} UTC."
+    at = worst["at"].astimezone(zone)
+    moment = f"{at:%H:%M %Z}" if rng.span <= timedelta(days=1) else f"{at:%-d %b %H:%M %Z}"
+    return f"{said}; most failures, {worst['failed']:,}, from {moment}."
 
 
 def share(part: float, whole: float) -> float:

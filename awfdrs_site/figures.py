@@ -16,6 +16,7 @@ from django.db.models import (
     Q,
     QuerySet,
 )
+from django.utils import timezone
 
 from actions.models import Action
 from awfdrs_site import charts
@@ -172,7 +173,7 @@ def rate_chart(
         "range": rng.key,
         "step_words": rng.step_words,
         "step_seconds": round(rng.step.total_seconds()),
-        "finding": charts.finding(rng, points),
+        "finding": charts.finding(rng, points, timezone.get_current_timezone()),
         "points": points,
         "markers": markers(of, start),
     }

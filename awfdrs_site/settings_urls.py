@@ -2,10 +2,14 @@
 
 from django.urls import path
 
-from tenants import key_views
+from tenants import key_views, profile_views
 
 app_name = "settings"
 urlpatterns = [
+    path("settings/", profile_views.profile, name="profile"),
+    path("settings/name", profile_views.name, name="name"),
+    path("settings/pages", profile_views.pages, name="pages"),
+    path("settings/password", profile_views.password, name="password"),
     path("settings/keys", key_views.keys, name="keys"),
     path("settings/keys/<slug:prefix>/revoke", key_views.revoke, name="revoke"),
 ]

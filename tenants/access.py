@@ -66,7 +66,7 @@ def memberships_of(user: AbstractBaseUser | AnonymousUser) -> list[Membership]:
     if user.pk is None:
         return []
     rows = Membership.objects.filter(user_id=user.pk, tenant__is_active=True)
-    return list(rows.select_related("tenant", "user").order_by("tenant__name"))
+    return list(rows.select_related("tenant", "user__preferences").order_by("tenant__name"))
 
 
 def identity_of_session(

@@ -10,12 +10,14 @@ from django.contrib.auth.models import User
 from django.contrib.auth.views import redirect_to_login
 from django.http import HttpRequest, HttpResponse
 from django.shortcuts import resolve_url
+from django.utils import timezone
 from rest_framework.views import APIView
 
 from awfdrs_site.kernel import correlation
 from awfdrs_site.kernel.problem import Problem
 from awfdrs_site.kernel.refusal import answer
 from tenants.access import Identity, identity_of_session
+from tenants.preferences import activate_zone, preferences_of
 
 # The admin site has a log-in and permissions of its own.
 ADMIN_PATH = "/admin/"
@@ -44,7 +46,9 @@ class _CurrentTenant:
 
     def __call__(self, request: HttpRequest) -> HttpResponse:
         request.identity = None  # type: ignore[attr-defined]
-        return self.get_response(request)
+        # Ends what `process_view` sets, for the thread goes on to other people's requests.
+        with timezone.override(None):
+            return self.get_response(request)
 
     def process_view(
         self, request: HttpRequest, view: _View, args: Sequence[Any], kwargs: Mapping[str, Any]
@@ -55,6 +59,7 @@ class _CurrentTenant:
         request.identity = identity  # type: ignore[attr-defined]
         if identity is not None:
             correlation.bind_tenant(identity.tenant.pk)
+            _show_as_preferred(request, identity)
         if identity is not None or not getattr(view, "login_required", True):
             return None
         if not request.user.is_authenticated:
@@ -65,6 +70,13 @@ class _CurrentTenant:
 
     def process_exception(self, request: HttpRequest, exc: Exception) -> HttpResponse | None:
         return answer(request, exc) if isinstance(exc, Problem) else None
+
+
+def _show_as_preferred(request: HttpRequest, identity: Identity) -> None:
+    """Times in the person's zone from here on, and their preferences for the templates."""
+    if identity.user is not None:
+        request.preferences = preferences_of(identity.user)  # type: ignore[attr-defined]
+        activate_zone(request.preferences.time_zone)  # type: ignore[attr-defined]
 
 
 def _is_api(view: Any) -> bool:

@@ -121,6 +121,37 @@ class Membership(models.Model):
         return f"{self.user} in {self.tenant}: {self.role}"
 
 
+class Theme(models.TextChoices):
+    DARK = "dark", "Dark"
+    LIGHT = "light", "Light"
+    AUTO = "auto", "As the system"
+
+
+class Density(models.TextChoices):
+    COMFORTABLE = "comfortable", "Comfortable"
+    COMPACT = "compact", "Compact"
+
+
+class Preferences(models.Model):
+    """How one person's pages look, in every browser. Without a row: these defaults."""
+
+    user = models.OneToOneField(
+        settings.AUTH_USER_MODEL,
+        on_delete=models.CASCADE,
+        primary_key=True,
+        related_name="preferences",
+    )
+    # Empty: the browser's, and UTC where it says none.
+    time_zone = models.CharField(max_length=64, blank=True)
+    # Empty: what was chosen in the browser.
+    theme = models.CharField(max_length=5, choices=Theme, blank=True)
+    density = models.CharField(max_length=11, choices=Density, default=Density.COMFORTABLE)
+    single_keys = models.BooleanField(default=True)
+
+    def __str__(self) -> str:
+        return f"pages of {self.user}"
+
+
 class Scope(models.TextChoices):
     INGEST = "ingest", "Post events"
     READ = "read", "Read"

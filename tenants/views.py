@@ -9,16 +9,19 @@ from django.contrib.auth.decorators import login_not_required
 from django.contrib.auth.views import LoginView
 from django.http import HttpRequest, HttpResponse, HttpResponseRedirect
 from django.shortcuts import resolve_url
+from django.utils import timezone
 from django.utils.http import url_has_allowed_host_and_scheme
 from django.views.decorators.http import require_POST
 
 from awfdrs_site.kernel.problem import FieldError, Problem, invalid, not_found
 from awfdrs_site.kernel.refusal import answer
+from tenants.access import Identity
 from tenants.middleware import PageRequest
+from tenants.models import Theme
+from tenants.profile import set_preferences
 from tenants.services import choose_tenant
 
 THEME_COOKIE = "theme"
-THEMES = ("dark", "light", "auto")
 ONE_YEAR_SECONDS = 365 * 24 * 3600
 
 
@@ -51,10 +54,16 @@ def switch(request: PageRequest) -> HttpResponse:
 @login_not_required
 @require_POST
 def theme(request: HttpRequest) -> HttpResponse:
-    """Remember the theme in a cookie: POST `theme` (dark, light or auto), optionally `next`."""
+    """Remember the theme: POST `theme` (dark, light or auto), optionally `next`.
+
+    In a cookie, and for somebody signed in also for their other browsers.
+    """
     chosen = request.POST.get("theme", "")
-    if chosen not in THEMES:
-        raise invalid([FieldError("theme", "invalid_choice", ", ".join(THEMES))])
+    if chosen not in Theme.values:
+        raise invalid([FieldError("theme", "invalid_choice", ", ".join(Theme.values))])
+    identity: Identity | None = request.identity  # type: ignore[attr-defined]
+    if identity is not None and identity.user is not None:
+        set_preferences(identity=identity, user=identity.user, now=timezone.now(), theme=chosen)
     response = HttpResponseRedirect(_local_url(request, "/"))
     response.set_cookie(
         THEME_COOKIE,

@@ -1,5 +1,6 @@
 // Two panes on one time axis: events per minute above, the share that failed below. The last values
 // are written at the right end; incidents and changes are dotted verticals with a worded flag.
+import { wallClock } from "./local-time.js";
 
 const dash = { green: "1px,3.5px" };
 
@@ -39,15 +40,16 @@ function flags(t, markers) {
 }
 
 // `points` [{at, events, failed, recovered}] and `markers` as the page's JSON has them; `t` the tokens.
-export function rate({ points: all, markers, step_seconds: step }, t, { clientWidth: width, clientHeight: height }) {
+export function rate({ points: all, markers: told, step_seconds: step }, t, { clientWidth: width, clientHeight: height }) {
   // A step that is not over yet would show as a fall.
   const whole = all.filter(({ at }) => Date.parse(at) + step * 1000 <= Date.now());
   const points = whole.length > 1 ? whole : all;
-  const x = points.map(({ at }) => new Date(at));
+  const x = points.map(({ at }) => wallClock(at));
   const minutes = step / 60;
   const perMinute = points.map(({ events }) => events / minutes);
   const share = points.map(({ events, failed }) => (events ? (100 * failed) / events : 0));
   const recovered = points.map(({ events, recovered: own }) => (events ? (100 * own) / events : 0));
+  const markers = told.map((marker) => ({ ...marker, at: wallClock(marker.at) }));
   const narrow = width < 520;
   const shown = narrow ? [] : markers;
   const { shapes, annotations } = flags(t, shown);

@@ -1,9 +1,8 @@
-// Single keys, outside fields only, and only while they are on in this browser.
+// Single keys, outside fields only, and only while the person has them on (Settings).
 // `data-key="a"` is clicked, `data-key-focus="c"` gets the focus, j and k move through the
 // `data-key-item`s of a `data-key-list`, enter follows the item's `data-key-open`.
 import { attach } from "./attach.js";
 
-const STORE = "awf-keys-off";
 const SETTLED_MS = 600;
 const GO = { o: "overview", i: "incidents:list", a: "actions:approvals", l: "actions:list", s: "safety:page", r: "rules:page" };
 let current = null;
@@ -92,7 +91,7 @@ document.addEventListener("keydown", (event) => {
     if (event.key === "Escape") event.target.blur();
     return;
   }
-  if (document.querySelector("dialog[open]") || localStorage.getItem(STORE)) return;
+  if (document.querySelector("dialog[open]") || document.documentElement.dataset.keys === "off") return;
   if (handle(event)) event.preventDefault();
 });
 document.addEventListener("focusin", (event) => {
@@ -108,8 +107,4 @@ attach("[data-key-list]", () => {
   const left = items();
   const ids = [...old.slice(Math.max(0, at)), ...old.slice(0, Math.max(0, at)).reverse()];
   mark(ids.map((id) => left.find((item) => item.id === id)).find(Boolean) ?? left[0] ?? null);
-});
-attach("[data-keys-switch]", (box) => {
-  box.checked = !localStorage.getItem(STORE);
-  box.addEventListener("change", () => (box.checked ? localStorage.removeItem(STORE) : localStorage.setItem(STORE, "1")));
 });

@@ -1,19 +1,37 @@
-// Server times are UTC; here they become the reader's: `clock` 20:03:41 (`minute` 20:03) today
-// and `14 Nov` before,
-// `ago` 4 min ago, kept current. The full instant is the title.
+// Times in the zone the person chose (Settings), else in the browser's, where the server's are UTC:
+// `clock` 20:03:41 (`minute` 20:03) today and `14 Nov` before, `ago` 4 min ago, kept current. The
+// full instant is the title.
 import { attach } from "./attach.js";
 
 const MINUTE = 60;
 const HOUR = 3600;
 const DAY = 86_400;
-const clock = new Intl.DateTimeFormat("en-GB", { hour: "2-digit", minute: "2-digit", second: "2-digit" });
-const minute = new Intl.DateTimeFormat("en-GB", { hour: "2-digit", minute: "2-digit" });
-const day = new Intl.DateTimeFormat("en-GB", { day: "numeric", month: "short" });
-const dayYear = new Intl.DateTimeFormat("en-GB", { day: "numeric", month: "short", year: "numeric" });
-const full = new Intl.DateTimeFormat("en-GB", { dateStyle: "medium", timeStyle: "long" });
+const timeZone = document.documentElement.dataset.zone || undefined;
+
+function format(parts) {
+  try {
+    return new Intl.DateTimeFormat("en-GB", { timeZone, ...parts });
+  } catch {
+    return new Intl.DateTimeFormat("en-GB", parts); // a zone that this browser does not know
+  }
+}
+
+const clock = format({ hour: "2-digit", minute: "2-digit", second: "2-digit" });
+const minute = format({ hour: "2-digit", minute: "2-digit" });
+const day = format({ day: "numeric", month: "short" });
+const dayYear = format({ day: "numeric", month: "short", year: "numeric" });
+const year = format({ year: "numeric" });
+const full = format({ dateStyle: "medium", timeStyle: "long" });
+const fields = format({ year: "numeric", month: "2-digit", day: "2-digit", hour: "2-digit", minute: "2-digit", second: "2-digit" });
+
+// What a chart's axis, which knows no zones, is to write for an instant.
+export function wallClock(instant) {
+  const part = Object.fromEntries(fields.formatToParts(new Date(instant)).map(({ type, value }) => [type, value]));
+  return `${part.year}-${part.month}-${part.day} ${part.hour}:${part.minute}:${part.second}`;
+}
 
 function date(at, now) {
-  return (at.getFullYear() === now.getFullYear() ? day : dayYear).format(at);
+  return (year.format(at) === year.format(now) ? day : dayYear).format(at);
 }
 
 function ago(at, now) {
@@ -30,7 +48,7 @@ function show(element) {
   if (Number.isNaN(at.valueOf())) return;
   const now = new Date();
   const style = element.dataset.time;
-  const today = at.toDateString() === now.toDateString();
+  const today = dayYear.format(at) === dayYear.format(now);
   const text = style === "ago" ? ago(at, now) : today ? (style === "minute" ? minute : clock).format(at) : date(at, now);
   if (element.textContent !== text) element.textContent = text;
   element.title = full.format(at);

@@ -111,6 +111,7 @@ def test_it_reads_incidents(world: World, phone: Visit) -> None:
         "/recoveries/",
         "/workflows/",
         "/safety/",
+        "/settings/",
         "/settings/keys",
         "/learning/",
     ],

@@ -27,6 +27,7 @@ PAGES = (
     "/recoveries/",
     "/workflows/",
     "/safety/",
+    "/settings/",
     "/settings/keys",
     "/learning/",
 )

@@ -32,6 +32,7 @@ PAGES = (
     "/safety/",
     "/safety/stops",
     "/safety/{switch}/",
+    "/settings/",
     "/settings/keys",
 )
 ON_INCIDENT = (
@@ -110,6 +111,8 @@ def test_it_gives_a_viewer_no_form_that_changes_something(
 ) -> None:
     vera = cast.client_as("vera")
     for page in PAGES:
+        if page == "/settings/":
+            continue  # her own name, pages and password
         assert post_forms(vera.get(page.format(**ids))) == [], page
 
 

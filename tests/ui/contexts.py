@@ -23,7 +23,9 @@ from safety.pages import Line
 from safety.rule_types import AutomationRule, FailureRule, RetryPolicy, Ruleset
 from safety.throttle import Throttle
 from tenants.key_views import LIFETIMES
-from tenants.models import Scope, Workflow
+from tenants.models import Density, Membership, Role, Scope, Theme, Workflow
+from tenants.preferences import zones
+from tenants.profile_views import MAY
 from tests.ui import cast
 
 
@@ -569,6 +571,22 @@ def stops() -> dict[str, Any]:
         ],
         "newer_url": "",
         "older_url": "?before=1",
+    }
+
+
+def profile() -> dict[str, Any]:
+    """A responder who is a viewer elsewhere."""
+    places = [(cast.MERIDIAN, Role.RESPONDER), (cast.NORTHWIND, Role.VIEWER)]
+    return {
+        "zones": zones(),
+        "themes": [("", "As this browser"), *Theme.choices],
+        "densities": Density.choices,
+        "name_chars": 70,
+        "memberships": [
+            (Membership(tenant=tenant, user=cast.ALICE, role=role), MAY[role])
+            for tenant, role in places
+        ],
+        "tenant": cast.MERIDIAN,
     }
 
 

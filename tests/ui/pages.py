@@ -135,6 +135,7 @@ PAGES: dict[str, Page] = {
         "/rules/",
         lambda: contexts.rules(running=True),
     ),
+    "profile": ("settings/profile.html", "/settings/", contexts.profile),
     "keys": ("settings/keys.html", "/settings/keys", contexts.keys),
     "keys-issued": ("settings/keys.html", "/settings/keys", lambda: contexts.keys(issued=True)),
     "keys-viewer": ("settings/keys.html", "/settings/keys", contexts.keys),

@@ -123,7 +123,7 @@ def test_it_names_what_can_be_used(page: str) -> None:
             named = (
                 attrs.get("id") in labelled or "aria-label" in attrs or attrs.get("name") in inside
             )
-            assert named or "data-keys-switch" in attrs, attrs
+            assert named, attrs
     for attrs in found.all("button"):
         if "btn--icon" in attrs.get("class", ""):
             assert attrs.get("aria-label"), attrs

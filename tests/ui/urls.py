@@ -38,6 +38,10 @@ WORKFLOWS = [
 ]
 RULES = [path("", nothing, name="page"), path("replays", nothing, name="replay")]
 SETTINGS = [
+    path("", nothing, name="profile"),
+    path("name", nothing, name="name"),
+    path("pages", nothing, name="pages"),
+    path("password", nothing, name="password"),
     path("keys", nothing, name="keys"),
     path("keys/<slug:prefix>/revoke", nothing, name="revoke"),
 ]

@@ -222,7 +222,7 @@ def time_ago(at: datetime | None) -> SafeString:
 
 @register.simple_tag
 def time_clock(at: datetime | None) -> SafeString:
-    """`20:03:41` today, `14 Nov` before; turned to the reader's zone by local-time.js."""
+    """`20:03:41` today, `14 Nov` before; local-time.js puts in a browser's zone."""
     return _time(at, "clock", wording.clock)
 
 
@@ -241,7 +241,7 @@ def _time(
         '<time datetime="{}" data-time="{}">{}</time>',
         at.isoformat(),
         style,
-        words(at, timezone.now()),
+        words(timezone.localtime(at), timezone.localtime()),
     )
 
 
@@ -281,9 +281,10 @@ def plotly_attributes() -> SafeString:
 
 @register.simple_tag(takes_context=True)
 def theme_name(context: template.Context) -> str:
-    """The theme of the reader's cookie; dark without one."""
+    """The theme the person keeps, else that of the browser's cookie; dark without one."""
     request = context.get("request")
-    chosen = request.COOKIES.get("theme", "") if request is not None else ""
+    kept = getattr(getattr(request, "preferences", None), "theme", "")
+    chosen = kept or (request.COOKIES.get("theme", "") if request is not None else "")
     return chosen if chosen in THEMES else DEFAULT_THEME
 
 

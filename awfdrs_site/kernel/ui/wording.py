@@ -1,7 +1,8 @@
 """Times and numbers in words, as the pages say them. Pure: `now` is always given.
 
-Durations read `2 m 46 s`, moments of today are clock times, older ones `14 Nov`. Server-rendered
-times are UTC; static/js/local-time.js turns them to the reader's zone.
+Durations read `2 m 46 s`, moments of today are clock times, older ones `14 Nov`. Who calls
+gives both times in the zone to be shown: the person's, or UTC, which static/js/local-time.js turns
+to the browser's.
 """
 
 from __future__ import annotations
@@ -50,12 +51,12 @@ def ago(at: datetime, now: datetime) -> str:
 
 
 def clock(at: datetime, now: datetime) -> str:
-    """`20:03:41` for today (UTC), `14 Nov` before, `14 Nov 2025` for another year."""
+    """`20:03:41` for today, `14 Nov` before, `14 Nov 2025` for another year."""
     return at.strftime("%H:%M:%S") if at.date() == now.date() else day(at, now)
 
 
 def minute(at: datetime, now: datetime) -> str:
-    """`20:03` for today (UTC), the date before."""
+    """`20:03` for today, the date before."""
     return at.strftime("%H:%M") if at.date() == now.date() else day(at, now)
 
 
