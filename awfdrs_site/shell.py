@@ -24,6 +24,7 @@ from safety.models import KillSwitch, Severity, SwitchBlocks, SwitchScope
 from safety.selectors import engaged_switches
 from tenants.access import Identity, memberships_of
 from tenants.models import Role, Scope, Tenant
+from tenants.selectors import admins_of
 
 _LAST_HOUR = timedelta(hours=1)
 
@@ -84,6 +85,11 @@ class Shell:
     def held(self) -> int:
         """How many actions they keep from starting."""
         return held_count(self.tenant, self.stops) if self.stops else 0
+
+    @cached_property
+    def admins(self) -> list[str]:
+        """Who can give another role, for the page that refuses."""
+        return admins_of(self.tenant)
 
     @cached_property
     def failing(self) -> list[Channel]:

@@ -46,6 +46,7 @@ pages: list[URLPattern | URLResolver] = [
     path("", include("actions.rule_urls")),
     path("", include("awfdrs_site.settings_urls")),
     path("", include("awfdrs_site.workflow_urls")),
+    path("", include("awfdrs_site.audit_urls")),
     path("login", SignInView.as_view(extra_context=log_ins_shown()), name="login"),
     # Public, so that a person without a tenant can leave too.
     path("logout", login_not_required(LogoutView.as_view()), name="logout"),

@@ -1,6 +1,6 @@
 // Times in the zone the person chose (Settings), else in the browser's, where the server's are UTC:
-// `clock` 20:03:41 (`minute` 20:03) today and `14 Nov` before, `ago` 4 min ago, kept current. The
-// full instant is the title.
+// `clock` 20:03:41 (`minute` 20:03) today and `14 Nov` before, `moment` both
+// always, `ago` 4 min ago, kept current. The full instant is the title.
 import { attach } from "./attach.js";
 
 const MINUTE = 60;
@@ -49,7 +49,7 @@ function show(element) {
   const now = new Date();
   const style = element.dataset.time;
   const today = dayYear.format(at) === dayYear.format(now);
-  const text = style === "ago" ? ago(at, now) : today ? (style === "minute" ? minute : clock).format(at) : date(at, now);
+  const text = style === "ago" ? ago(at, now) : style === "moment" ? `${date(at, now)} ${clock.format(at)}` : today ? (style === "minute" ? minute : clock).format(at) : date(at, now);
   if (element.textContent !== text) element.textContent = text;
   element.title = full.format(at);
 }

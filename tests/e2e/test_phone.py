@@ -146,6 +146,16 @@ def test_it_fits_a_recovery(world: World, stagehand: Stagehand, phone: Visit) ->
         _fits(page)
 
 
+def test_it_fits_the_audit_log(world: World, sign_in: SignIn) -> None:
+    """An admin's, after the machine and a person did something."""
+    world.fail("expired-credential")
+    world.await_incident("escalated")
+    screen: dict[str, object] = {"viewport": {"width": WIDTH, "height": HEIGHT}}
+    page = sign_in("anna", **screen).open("/audit/")
+    expect(page.locator("#audit-list tbody tr").first).to_be_visible()
+    _fits(page)
+
+
 def test_it_stops_by_thumb(world: World, phone: Visit) -> None:
     """Stop and Resume of a workflow."""
     page = phone.open("/safety/")

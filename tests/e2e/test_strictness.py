@@ -32,6 +32,8 @@ PAGES = (
     "/learning/",
 )
 MORE_PAGES = (
+    "/audit/",
+    "/audit/?actor=automation&kind=actions.action",
     "/?range=7d",
     "/incidents/",
     "/incidents/?status=resolved&resolved=24h",

@@ -14,6 +14,8 @@ from actions.stop_pages import breaker_question
 from actions.stopping import Consequences, InFlight
 from ai.record import Outcomes
 from ai.trust import Trust
+from awfdrs_site.audit_pages import row_of
+from awfdrs_site.kernel.models import AuditEntry
 from awfdrs_site.workflow_pages import Fare, Traffic
 from incidents.models import FailingResource
 from incidents.selectors import Broken
@@ -409,6 +411,38 @@ def workflow(viewer: bool = False, hostile: bool = False) -> dict[str, Any]:
         "recoveries": [cast.recovery(rows[0], "executing"), cast.recovery(rows[1], "failed")],
         "policy": AutomationPolicy(confidence_thresholds={"plan": 0.9}),
         "admins": ["Anna Berg"] if viewer else [],
+    }
+
+
+def audit(empty: bool = False, hostile: bool = False) -> dict[str, Any]:
+    """A status that moved, a policy that was changed, a long list of values, and what is gone."""
+    words = cast.HOSTILE if hostile else "Ledger out of balance, hold until INC-4822 is clear"
+    made: list[tuple[str, str, str, Any, Any]] = [
+        ("automation", "moved", "actions.action", "planned", "sending"),
+        ("Tunde Okafor", "engaged", "safety.killswitch", None, {"reason": words}),
+        ("Anna Berg", "changed", "safety.automationpolicy",
+         {"confidence_threshold": 0.85, "dry_run": False, words[:60]: words},
+         {"confidence_threshold": 0.8, "dry_run": True, words[:60]: [words, {"a": words * 4}]}),
+        (words[:150], "created", "tenants.workflow", None, {f"field_{n}": n for n in range(20)}),
+        ("Anna Berg", "deleted", "gone.model", {"name": "x" * 300}, None),
+    ]  # fmt: skip
+    entries = [
+        AuditEntry(
+            pk=index, at=cast.past(hours=9 * index), actor=actor, verb=verb, subject_type=kind,
+            subject_id=str(cast.uid(600 + index)), before=before, after=after,
+            comment=words if index % 2 else "",
+        )
+        for index, (actor, verb, kind, before, after) in enumerate(made)
+    ]  # fmt: skip
+    who = {"name": "actor", "label": "Who", "value": words if hostile else "", "clear_url": "?"}
+    return {
+        "filters": [who | {"options": [("Anna Berg", "Anna Berg"), (words, words)]}],
+        "clear_all_url": "",
+        "rows": [] if empty else [row_of(entry) for entry in entries],
+        "newer_url": "",
+        "older_url": "" if empty else "?cursor=x",
+        "export_query": "kind=actions.action&since=7d",
+        "exported": 10_000,
     }
 
 

@@ -129,6 +129,9 @@ PAGES: dict[str, Page] = {
         f"/workflows/{cast.uid(50)}/",
         lambda: contexts.workflow(viewer=True),
     ),
+    "audit": ("audit/page.html", "/audit/", contexts.audit),
+    "audit-hostile": ("audit/page.html", "/audit/", lambda: contexts.audit(hostile=True)),
+    "audit-none": ("audit/page.html", "/audit/", lambda: contexts.audit(empty=True)),
     "rules": ("rules/page.html", "/rules/", contexts.rules),
     "rules-running": (
         "rules/page.html",

@@ -36,6 +36,7 @@ WORKFLOWS = [
     path("<uuid:pk>/", nothing, name="detail"),
     *_acts("failback"),
 ]
+AUDIT = [path("", nothing, name="page"), path("export", nothing, name="export")]
 RULES = [path("", nothing, name="page"), path("replays", nothing, name="replay")]
 SETTINGS = [
     path("", nothing, name="profile"),
@@ -78,6 +79,7 @@ urlpatterns = [
     ),
     path("safety/", include((SAFETY, "safety"))),
     path("workflows/", include((WORKFLOWS, "workflows"))),
+    path("audit/", include((AUDIT, "audit"))),
     path("rules/", include((RULES, "rules"))),
     path("settings/", include((SETTINGS, "settings"))),
     path("tenants/", include(([path("switch", nothing, name="switch")], "tenants"))),

@@ -232,6 +232,12 @@ def time_minute(at: datetime | None) -> SafeString:
     return _time(at, "minute", wording.minute)
 
 
+@register.simple_tag
+def time_moment(at: datetime | None) -> SafeString:
+    """`14 Nov 20:03:41`, for what is read long after."""
+    return _time(at, "moment", wording.moment)
+
+
 def _time(
     at: datetime | None, style: str, words: Callable[[datetime, datetime], str]
 ) -> SafeString:

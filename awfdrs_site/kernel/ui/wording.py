@@ -60,6 +60,11 @@ def minute(at: datetime, now: datetime) -> str:
     return at.strftime("%H:%M") if at.date() == now.date() else day(at, now)
 
 
+def moment(at: datetime, now: datetime) -> str:
+    """`14 Nov 20:03:41`, also for today."""
+    return f"{day(at, now)} {at:%H:%M:%S}"
+
+
 def day(at: datetime, now: datetime) -> str:
     """`14 Nov`, with the year when it is not this one."""
     year = f" {at.year}" if at.year != now.year else ""
