@@ -7,8 +7,6 @@ from datetime import datetime
 from typing import Any
 from uuid import UUID
 
-from django.contrib.auth.models import User
-
 from actions.gatekeeping import only_observed
 from actions.history import Runs, runs_of
 from actions.models import Action, ActionKind
@@ -23,7 +21,7 @@ from ai.record import RETRY
 from ai.selectors import latest_decision
 from awfdrs_site.kernel.ui.wording import duration
 from incidents.models import Incident
-from incidents.selectors import Broken, broken_by, events_of, incidents_for, timeline_of
+from incidents.selectors import Broken, broken_by, events_of, incidents_for, members_of, timeline_of
 from incidents.states import TRANSITIONS as INCIDENT_TRANSITIONS
 from incidents.states import IncidentStatus
 from incidents.trends import Curve, failure_curve
@@ -66,7 +64,7 @@ def incident_page(identity: Identity, incident: Incident, now: datetime) -> dict
     return {
         "incident": incident,
         "allowed": allowed,
-        "people": assignable(tenant) if allowed else [],
+        "people": members_of(tenant) if allowed else [],
         "admins": [] if allowed else admins_of(tenant),
         "facts": facts(incident, plan, broken, curve, now),
         "broken": broken,
@@ -107,12 +105,6 @@ def allowed_verbs(
     )
     verbs |= {"acknowledge", "wake" if incident.is_snoozed(now) else "snooze"}
     return verbs | (set() if escalated else {"escalate"})
-
-
-def assignable(tenant: Tenant) -> list[User]:
-    """The members of the tenant, by name."""
-    members = User.objects.filter(memberships__tenant=tenant, is_active=True)
-    return list(members.order_by("first_name", "username"))
 
 
 def current(identity: Identity, plan: Sequence[Action], now: datetime) -> dict[str, Any] | None:

@@ -12,9 +12,10 @@ from drf_spectacular.utils import OpenApiParameter, extend_schema
 from rest_framework.request import Request
 from rest_framework.response import Response
 
+from awfdrs_site.kernel.pages import words_of
 from awfdrs_site.kernel.problem import FieldError, invalid
 from awfdrs_site.kernel.rest import Body, NothingBody
-from incidents import services, snoozing
+from incidents import bulk, services, snoozing
 from incidents.filters import (
     DEFAULT_ORDERING,
     ORDERINGS,
@@ -26,6 +27,8 @@ from incidents.models import Incident, TimelineEntry
 from incidents.selectors import events_of, get_incident_for, incidents_for, timeline_of
 from incidents.serializers import (
     AssignBody,
+    BulkBody,
+    BulkReport,
     CommentBody,
     IncidentSerializer,
     OptionalComment,
@@ -220,6 +223,30 @@ class Wake(_Command):
 
     def run(self, incident: Incident, identity: Identity, body: dict[str, Any]) -> None:
         snoozing.wake(incident=incident, actor=identity.actor, now=timezone.now())
+
+
+class Bulk(TenantView):
+    """The same to up to 200 incidents, each by itself; what it could not be done to is told."""
+
+    scopes = {"POST": "act"}
+    serializer_class = BulkReport
+
+    @extend_schema(
+        tags=TAGS, operation_id="incidents_bulk", request=BulkBody, responses={200: BulkReport}
+    )
+    def post(self, request: Request) -> Response:
+        body: dict[str, Any] = self.body(BulkBody, request)
+        incidents = bulk.selected(self.tenant, body["ids"], body["expected"])
+        if body["verb"] == "assign":
+            body["assignee"] = _member(self.tenant, body["assignee"])
+        do = bulk.command(body["verb"], self.identity, timezone.now(), body)
+        report = bulk.do_each(incidents, do)
+        left = [
+            {"id": one.pk, "label": one.label, "code": why.code, "detail": words_of(why)}
+            for one, why in report.left
+        ]
+        done = [incident.pk for incident in report.done]
+        return Response(BulkReport({"done": done, "left": left}).data)
 
 
 def _member(tenant: Tenant, name: str | None) -> AbstractBaseUser | None:

@@ -6,7 +6,7 @@ value means "any".
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from typing import Any
@@ -21,7 +21,7 @@ from awfdrs_site.kernel.pages import page_of
 from awfdrs_site.kernel.problem import FieldError, invalid, problem_of
 from incidents.filters import UNASSIGNED, IncidentFilter, with_severity_rank
 from incidents.models import Incident
-from incidents.selectors import incidents_for
+from incidents.selectors import incidents_for, members_of
 from incidents.snoozing import snoozed
 from incidents.states import IncidentStatus, Recovery
 from incidents.trends import recent_trends
@@ -35,6 +35,8 @@ OPEN = tuple(
 ORDER = ("severity_rank", "-last_seen_at", "-id")
 DEFAULTS = {"status": "open"}
 ME = "me"
+# In the session: what a bulk action could not be done to, and stays selected.
+LEFT = "incidents_left"
 SPANS = {"1h": timedelta(hours=1), "24h": timedelta(hours=24), "7d": timedelta(days=7)}
 SPAN_WORDS = [("1h", "last hour"), ("24h", "last 24 hours"), ("7d", "last 7 days")]
 
@@ -78,16 +80,20 @@ def list_page(request: HttpRequest, identity: Identity, now: datetime) -> dict[s
     """Everything `incidents/list.html` asks for; Problem 400 for a filter value that is none."""
     query = Query.read(request.GET.dict())
     rows = narrowed(identity, query, now)
+    people = members_of(identity.tenant)
     page = page_of(with_severity_rank(rows), request, ORDER)
+    left = request.session.pop(LEFT, [])
     trends = recent_trends([incident.pk for incident in page.rows], now)
     for incident in page.rows:
+        incident.selected = str(incident.pk) in left  # type: ignore[attr-defined]
         incident.trend = trends.get(incident.pk)  # type: ignore[attr-defined]
     return {
         "views": saved_views(identity, query, now),
-        "filters": filters(identity.tenant, query),
+        "filters": filters(identity.tenant, people, query),
         "query": query.words,
         "clear_all_url": "" if query.is_default() else request.path,
         "incidents": page.rows,
+        "people": people,
         "total": rows.count(),
         "newer_url": page.newer_url,
         "older_url": page.older_url,
@@ -161,10 +167,10 @@ def saved_views(identity: Identity, query: Query, now: datetime) -> list[dict[st
     ]
 
 
-def filters(tenant: Tenant, query: Query) -> list[dict[str, Any]]:
+def filters(tenant: Tenant, people: Sequence[User], query: Query) -> list[dict[str, Any]]:
     """The chips of the query bar; a value that is not on offer is added, so that it shows."""
     status, resolved = query.values["status"], query.values["resolved"]
-    options = _options(tenant)
+    options = _options(tenant, people)
     shown = [name for name in LABELS if name != "resolved" or resolved or status == "resolved"]
     chips = []
     for name in shown:
@@ -184,8 +190,7 @@ def filters(tenant: Tenant, query: Query) -> list[dict[str, Any]]:
     return chips
 
 
-def _options(tenant: Tenant) -> dict[str, list[tuple[str, str]]]:
-    members = User.objects.filter(memberships__tenant=tenant, is_active=True).order_by("username")
+def _options(tenant: Tenant, members: Sequence[User]) -> dict[str, list[tuple[str, str]]]:
     people = [(user.username, user.get_full_name() or user.username) for user in members]
     workflows = tenant.workflows.values_list("name", flat=True)
     vendors = Vendor.objects.filter(tenant=tenant).values_list("name", flat=True)

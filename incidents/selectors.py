@@ -6,6 +6,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from uuid import UUID
 
+from django.contrib.auth.models import User
 from django.db.models import Count, F, Q, QuerySet, Window
 
 from awfdrs_site.kernel.actor import MACHINE
@@ -26,6 +27,12 @@ def get_incident_for(tenant: Tenant, pk: UUID | str) -> Incident:
     if incident is None:
         raise not_found("No such incident.")
     return incident
+
+
+def members_of(tenant: Tenant) -> list[User]:
+    """The people who can be given an incident, by name."""
+    members = User.objects.filter(memberships__tenant=tenant, is_active=True)
+    return list(members.order_by("first_name", "username"))
 
 
 def timeline_of(incident: Incident) -> QuerySet[TimelineEntry]:

@@ -2,9 +2,12 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 from rest_framework import serializers
 
-from awfdrs_site.kernel.rest import Body, Instant, Text
+from awfdrs_site.kernel.rest import Body, Instant, Text, Uuid
+from incidents import bulk
 from incidents.models import Incident, TimelineEntry
 from incidents.services import COMMENT_LIMIT
 from incidents.states import IncidentStatus
@@ -93,6 +96,38 @@ class SnoozeBody(Body):
 
     until = Instant(allow_null=True)
     comment = Text(required=False, allow_blank=True, max_length=COMMENT_LIMIT)
+
+
+class BulkBody(Body):
+    """`expected`: how many were shown as selected. `assignee` with assign, `until` with snooze."""
+
+    ids = serializers.ListField(child=Uuid(), min_length=1, max_length=bulk.MOST)
+    expected = serializers.IntegerField(min_value=1, max_value=bulk.MOST)
+    verb = serializers.ChoiceField(choices=list(bulk.VERBS))
+    assignee = Text(required=False, allow_null=True, max_length=150)
+    until = Instant(required=False, allow_null=True)
+    comment = Text(required=False, allow_blank=True, max_length=COMMENT_LIMIT)
+
+    def validate(self, attrs: dict[str, Any]) -> dict[str, Any]:
+        """What the verb needs is said, even if it is null."""
+        needed = {"assign": "assignee", "snooze": "until"}.get(attrs["verb"])
+        if needed and needed not in attrs:
+            raise serializers.ValidationError({needed: "Say it, null if it is none."}, "required")
+        return attrs
+
+
+class LeftSerializer(serializers.Serializer[Any]):
+    """An incident it could not be done to; `code` and `detail` as in an error."""
+
+    id = serializers.UUIDField()
+    label = serializers.CharField()  # type: ignore[assignment]  # the class's own `label`
+    code = serializers.CharField()
+    detail = serializers.CharField()
+
+
+class BulkReport(serializers.Serializer[Any]):
+    done = serializers.ListField(child=serializers.UUIDField())
+    left = LeftSerializer(many=True)
 
 
 class AssignBody(Body):

@@ -14,8 +14,8 @@ from django.db import transaction
 from awfdrs_site.kernel import audit, work
 from awfdrs_site.kernel.actor import MACHINE, Actor
 from awfdrs_site.kernel.problem import FieldError, Problem, invalid
+from awfdrs_site.kernel.transition import IllegalTransition, lock
 from awfdrs_site.kernel.transition import change_status as step
-from awfdrs_site.kernel.transition import lock
 from incidents import announce
 from incidents.models import Incident, TimelineKind
 from incidents.selectors import still_failing
@@ -118,12 +118,22 @@ def reopen(*, incident: Incident, actor: Actor, now: datetime, comment: str = ""
 def acknowledge(
     *, incident: Incident, user: AbstractBaseUser | None, actor: Actor, now: datetime
 ) -> Incident:
-    """Say that somebody has it. Idempotent: the first acknowledgement stands."""
+    """Say that somebody has it. Idempotent: the first acknowledgement stands.
+
+    409 `invalid_transition` where it is closed: there is nothing to have.
+    """
     incident = lock(incident)
+    refuse_closed(incident, "acknowledged")
     if incident.acknowledged_at is None:
         set_fields(incident, actor, now, "acknowledged", acknowledged_at=now, acknowledged_by=user)
         announce.note(incident, TimelineKind.ACKNOWLEDGED, "acknowledged", actor=actor, now=now)
     return incident
+
+
+def refuse_closed(incident: Incident, wanted: str) -> None:
+    """409 `invalid_transition` for a locked incident that is resolved or ignored."""
+    if incident.status in (IncidentStatus.RESOLVED, IncidentStatus.IGNORED):
+        raise IllegalTransition("incident", incident.status, wanted, TRANSITIONS[incident.status])
 
 
 @transaction.atomic

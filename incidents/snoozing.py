@@ -17,11 +17,10 @@ from django.db.models import Q
 
 from awfdrs_site.kernel.actor import MACHINE, Actor
 from awfdrs_site.kernel.problem import FieldError, invalid
-from awfdrs_site.kernel.transition import IllegalTransition, lock
+from awfdrs_site.kernel.transition import lock
 from incidents import announce
 from incidents.models import Incident, TimelineKind
-from incidents.services import AWAKE, set_fields
-from incidents.states import TRANSITIONS, IncidentStatus
+from incidents.services import AWAKE, refuse_closed, set_fields
 from ingestion.models import Event
 
 LONGEST = timedelta(days=30)
@@ -68,9 +67,7 @@ def snooze(
     if until is not None and not now < until <= now + LONGEST:
         detail = f"A time within the next {LONGEST.days} days."
         raise invalid([FieldError("until", "out_of_range", detail)])
-    if incident.status in (IncidentStatus.RESOLVED, IncidentStatus.IGNORED):
-        status = incident.status
-        raise IllegalTransition("incident", status, "snoozed", TRANSITIONS[status])
+    refuse_closed(incident, "snoozed")
     fields = {"snoozed_at": now, "snoozed_until": until, "snoozed_by": user}
     set_fields(incident, actor, now, "snoozed", comment, **fields)
     data = {"comment": comment, "until": until.isoformat() if until else None}

@@ -2,10 +2,11 @@
 
 from django.urls import path
 
-from incidents import views
+from incidents import bulk_views, views
 
 urlpatterns = [
     path("incidents/", views.incident_list, name="list"),
+    path("incidents/bulk", bulk_views.bulk_action, name="bulk"),
     path("incidents/<uuid:pk>/acknowledge", views.acknowledge, name="acknowledge"),
     path("incidents/<uuid:pk>/assign", views.assign, name="assign"),
     path("incidents/<uuid:pk>/comment", views.comment, name="comment"),

@@ -6,6 +6,7 @@ from incidents import api
 
 urlpatterns = [
     path("incidents", api.IncidentList.as_view()),
+    path("incidents/bulk", api.Bulk.as_view()),
     path("incidents/<uuid:pk>", api.IncidentDetail.as_view()),
     path("incidents/<uuid:pk>/events", api.IncidentEvents.as_view()),
     path("incidents/<uuid:pk>/timeline", api.IncidentTimeline.as_view()),

@@ -51,14 +51,14 @@ def assign(request: PageRequest, pk: UUID) -> HttpResponse:
     """To the person whose id is posted as `assignee`; to nobody if it is empty."""
     incident = _mine(request, pk)
     with told(request, f"{incident.label} has its owner"):
-        user = _person(request.POST.get("assignee", ""))
+        user = person_of(request.POST.get("assignee", ""))
         services.assign(
             incident=incident, user=user, actor=request.identity.actor, now=timezone.now()
         )
     return back(request, DETAIL, pk)
 
 
-def _person(text: str) -> User | None:
+def person_of(text: str) -> User | None:
     """The user with this id; the service refuses who is no member. None for nobody."""
     if not text:
         return None
@@ -90,12 +90,12 @@ def ignore(request: PageRequest, pk: UUID) -> HttpResponse:
             incident=incident,
             actor=request.identity.actor,
             now=timezone.now(),
-            comment=_reason(request),
+            comment=reason_of(request),
         )
     return back(request, DETAIL, pk)
 
 
-def _reason(request: PageRequest) -> str:
+def reason_of(request: PageRequest) -> str:
     """The comment; leaving an incident to fail is not done without one."""
     text = posted(request, "comment")
     if not text:
@@ -124,7 +124,7 @@ def snooze(request: PageRequest, pk: UUID) -> HttpResponse:
         now = timezone.now()
         snoozing.snooze(
             incident=incident,
-            until=snoozing.until_of(posted(request, "for", 20), _zone(request), now),
+            until=snoozing.until_of(posted(request, "for", 20), zone_of(request), now),
             user=request.user,
             actor=request.identity.actor,
             now=now,
@@ -133,7 +133,7 @@ def snooze(request: PageRequest, pk: UUID) -> HttpResponse:
     return back(request, DETAIL, pk)
 
 
-def _zone(request: PageRequest) -> ZoneInfo:
+def zone_of(request: PageRequest) -> ZoneInfo:
     """The reader's time zone as the browser names it; UTC without a script."""
     try:
         return ZoneInfo(posted(request, "zone", 60) or "UTC")

@@ -57,7 +57,7 @@ def words_of(problem: Problem) -> str:
 def told(
     request: HttpRequest, done: str, refused: Callable[[Problem], str] = words_of
 ) -> Iterator[None]:
-    """Run a service for a person: the next page says `done`, or why it was not done.
+    """Run a service for a person: the next page says `done` (if anything), or why it was not done.
 
     A conflict or a bad field (400, 409, 410) is told and ends here; other problems go on up.
     """
@@ -68,7 +68,8 @@ def told(
             raise
         messages.error(request, refused(problem))
     else:
-        messages.success(request, done)
+        if done:
+            messages.success(request, done)
 
 
 @dataclass(frozen=True)

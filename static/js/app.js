@@ -11,6 +11,7 @@ import "./keys.js";
 import "./live.js";
 import "./local-time.js";
 import "./menu.js";
+import "./select.js";
 import "./theme.js";
 import "./toast.js";
 

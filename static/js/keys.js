@@ -2,6 +2,7 @@
 // `data-key="a"` is clicked, `data-key-focus="c"` gets the focus, j and k move through the
 // `data-key-item`s of a `data-key-list`, enter follows the item's `data-key-open`.
 import { attach } from "./attach.js";
+import { tick } from "./select.js";
 
 const SETTLED_MS = 600;
 const GO = { o: "overview", i: "incidents:list", a: "actions:approvals", l: "actions:list", s: "safety:page", r: "rules:page" };
@@ -74,6 +75,12 @@ function handle(event) {
     return true;
   }
   if (key === "j" || key === "k") return move(key === "j" ? 1 : -1) ?? true;
+  if (key === "J" || key === "K") {
+    tick(current);
+    move(key === "J" ? 1 : -1);
+    tick(current);
+    return true;
+  }
   if (key === "?") return document.getElementById("keys-help")?.showModal() ?? true;
   if (key === "Enter") {
     if (document.activeElement !== current || !current) return false;
@@ -87,7 +94,7 @@ function handle(event) {
 
 document.addEventListener("keydown", (event) => {
   if (event.ctrlKey || event.metaKey || event.altKey || event.isComposing || event.repeat) return;
-  if (event.target.closest?.("input, textarea, select, [contenteditable]")) {
+  if (event.target.closest?.("input:not([data-select]), textarea, select, [contenteditable]")) {
     if (event.key === "Escape") event.target.blur();
     return;
   }

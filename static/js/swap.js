@@ -12,8 +12,12 @@ function openIds(root) {
   return [...root.querySelectorAll("details[open][id]")].map((node) => node.id);
 }
 
-// What only the page knows (a row's trend) stays when the new markup has nothing in its place.
+// What only the page knows (a row's trend, its tick) stays when the new markup has nothing in its place.
 function keep(old, fresh) {
+  for (const { id } of old.querySelectorAll("[data-select]:checked")) {
+    const box = fresh.querySelector(`#${CSS.escape(id)}`);
+    if (box) box.checked = true;
+  }
   for (const slot of fresh.querySelectorAll("[data-keep]"))
     if (!slot.childElementCount) slot.append(...(old.querySelector(`[data-keep="${slot.dataset.keep}"]`)?.childNodes ?? []));
 }

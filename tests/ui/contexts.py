@@ -146,6 +146,7 @@ def incident_list(empty: str = "", hostile: bool = False) -> dict[str, Any]:
             {"label": "Resolved today", "href": "?view=resolved", "count": None, "current": False},
         ],
         "filters": _filters(),
+        "people": [cast.ALICE, cast.ANNA],
         "query": cast.HOSTILE if hostile else "",
         "clear_all_url": "?",
         "incidents": rows,

@@ -16,6 +16,7 @@ def _acts(*verbs: str) -> list[URLPattern]:
 
 
 INCIDENTS = [
+    path("bulk", nothing, name="bulk"),
     path("", nothing, name="list"),
     path("<uuid:pk>", nothing, name="detail"),
     *_acts("acknowledge", "assign", "comment", "ignore", "resolve", "escalate", "reopen"),
