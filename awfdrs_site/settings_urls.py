@@ -2,7 +2,8 @@
 
 from django.urls import path
 
-from tenants import key_views, profile_views
+from actions.escalation import views as channel_views
+from tenants import key_views, member_views, profile_views
 
 app_name = "settings"
 urlpatterns = [
@@ -12,4 +13,9 @@ urlpatterns = [
     path("settings/password", profile_views.password, name="password"),
     path("settings/keys", key_views.keys, name="keys"),
     path("settings/keys/<slug:prefix>/revoke", key_views.revoke, name="revoke"),
+    path("settings/members", member_views.members, name="members"),
+    path("settings/members/<str:username>/role", member_views.role, name="role"),
+    path("settings/members/<str:username>/remove", member_views.remove, name="remove"),
+    path("settings/notification", channel_views.notification, name="notification"),
+    path("settings/channels/<uuid:pk>/test", channel_views.test, name="test"),
 ]

@@ -28,7 +28,8 @@ from tenants.backoffice import (
     administered,
     changes,
 )
-from tenants.models import ApiKey, Membership, Scope, Tenant, Workflow
+from tenants.members import check_admin_stays
+from tenants.models import ApiKey, Membership, Role, Scope, Tenant, Workflow
 
 admin.site.unregister([User, Group, AccessAttempt, AccessLog, AccessFailureLog])
 
@@ -116,6 +117,24 @@ class MembershipAdmin(TenantAdmin):
     list_select_related = ("user", "tenant")
     search_fields = ("user__username",)
     fields = ("tenant", "user", "role")
+
+    def save_model(self, request: HttpRequest, obj: Any, form: Any, change: bool) -> None:
+        if change and obj.role != Role.ADMIN:
+            self._keep_an_admin(request, obj)
+        super().save_model(request, obj, form, change)
+
+    def delete_model(self, request: HttpRequest, obj: Any) -> None:
+        self._keep_an_admin(request, obj)
+        super().delete_model(request, obj)
+
+    def delete_queryset(self, request: HttpRequest, queryset: QuerySet[Membership]) -> None:
+        for membership in queryset:
+            self.delete_model(request, membership)
+
+    def _keep_an_admin(self, request: HttpRequest, membership: Membership) -> None:
+        # Who runs the installation may leave a tenant without one.
+        if administered(request) is not None:
+            check_admin_stays(membership)
 
     def get_readonly_fields(self, request: HttpRequest, obj: Any = None) -> Any:
         fixed = ("user",) if obj is not None else ()

@@ -21,6 +21,20 @@ def get_key_for(tenant: Tenant, prefix: str) -> ApiKey:
     return key
 
 
+def members_for(tenant: Tenant) -> QuerySet[Membership]:
+    """The tenant's people, by the name they sign in with."""
+    rows = Membership.objects.filter(tenant=tenant).select_related("user", "tenant")
+    return rows.order_by("user__username")
+
+
+def get_member_for(tenant: Tenant, username: str) -> Membership:
+    """That person's place in the tenant, or the same 404 that an unknown name gets."""
+    membership = members_for(tenant).filter(user__username=username).first()
+    if membership is None:
+        raise not_found("No such member.")
+    return membership
+
+
 def admins_of(tenant: Tenant) -> list[str]:
     """Who can give a viewer another role, by name."""
     rows = Membership.objects.filter(tenant=tenant, role=Role.ADMIN, user__is_active=True)

@@ -41,7 +41,9 @@ def create_tenant(
 
 
 @transaction.atomic
-def set_member(*, tenant: Tenant, user: User, role: str, actor: Actor, now: datetime) -> Membership:
+def set_member(
+    *, tenant: Tenant, user: User, role: str, actor: Actor, now: datetime, comment: str = ""
+) -> Membership:
     """Give `user` the role in `tenant`, whatever they had before. Idempotent."""
     if role not in Role.values:
         raise invalid([FieldError("role", "invalid_choice", ", ".join(Role.values))])
@@ -59,6 +61,7 @@ def set_member(*, tenant: Tenant, user: User, role: str, actor: Actor, now: date
             now=now,
             before=old,
             after={"user": user.get_username(), "role": role},
+            comment=comment,
         )
     return membership
 

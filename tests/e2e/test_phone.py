@@ -113,6 +113,8 @@ def test_it_reads_incidents(world: World, phone: Visit) -> None:
         "/safety/",
         "/settings/",
         "/settings/keys",
+        "/settings/members",
+        "/settings/notification",
         "/learning/",
     ],
 )

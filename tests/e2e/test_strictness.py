@@ -29,6 +29,8 @@ PAGES = (
     "/safety/",
     "/settings/",
     "/settings/keys",
+    "/settings/members",
+    "/settings/notification",
     "/learning/",
 )
 MORE_PAGES = (

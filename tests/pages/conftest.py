@@ -16,9 +16,9 @@ from incidents.models import Incident
 from safety.models import AutomationPolicy
 from tenants.models import Workflow
 from tests.builders import an_event
-from tests.cast import Cast, cast, quick_passwords
+from tests.cast import Cast, cast, committed_cast, quick_passwords
 
-__all__ = ["cast", "quick_passwords"]
+__all__ = ["cast", "committed_cast", "quick_passwords"]
 
 
 @pytest.fixture

@@ -7,7 +7,7 @@ from collections.abc import Callable
 import pytest
 from django.test import Client
 
-from actions.models import Action, Recovery
+from actions.models import Action, Channel, Recovery
 from awfdrs_site.kernel.actor import MACHINE
 from awfdrs_site.kernel.models import AuditEntry
 from incidents.models import Incident, TimelineEntry
@@ -34,6 +34,8 @@ PAGES = (
     "/safety/{switch}/",
     "/settings/",
     "/settings/keys",
+    "/settings/members",
+    "/settings/notification",
 )
 ON_INCIDENT = (
     "acknowledge",
@@ -58,6 +60,9 @@ POSTS = (
     "/safety/{switch}/extend",
     "/safety/{switch}/resume",
     "/settings/keys/{key}/revoke",
+    "/settings/members/{member}/role",
+    "/settings/members/{member}/remove",
+    "/settings/channels/{channel}/test",
 )
 # A link to these shows the question, and does nothing either.
 ASKED_FIRST = ("/safety/{switch}/extend", "/safety/{switch}/resume")
@@ -80,6 +85,8 @@ def ids(cast: Cast, waiting: Action) -> dict[str, object]:
         "action": waiting.pk,
         "recovery": recovery.pk,
         "switch": switch.pk,
+        "member": "vera",
+        "channel": Channel.objects.create(tenant=cast.meridian, name="Ops", kind="email").pk,
         "key": ApiKey.objects.get(name="meridian-read").prefix,
         "workflow": waiting.incident.workflow_id,
     }

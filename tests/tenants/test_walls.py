@@ -103,6 +103,7 @@ def _things_of_meridian(cast: Cast) -> dict[str, Any]:
         "events": posted.json()["event_id"],
         "incidents": action.incident_id,
         "keys": keys.parse(cast.keys["meridian-read"]).prefix,  # type: ignore[union-attr]
+        "members": "vera",
         "kill-switches": switch.pk,
         "plans": a_plan(cast.meridian, name="meridians_own").name,
         "recoveries": a_recovery(action.incident).pk,

@@ -6,9 +6,11 @@ import math
 from types import SimpleNamespace
 from typing import Any
 
+from django.contrib.auth.models import User
+
 from actions import rule_pages
 from actions.learning_pages import Learnt, Share
-from actions.models import WhatIfRun
+from actions.models import Channel, EscalationPolicy, WhatIfRun
 from actions.safety_pages import Lever
 from actions.stop_pages import breaker_question
 from actions.stopping import Consequences, InFlight
@@ -622,6 +624,38 @@ def profile() -> dict[str, Any]:
             for tenant, role in places
         ],
         "tenant": cast.MERIDIAN,
+    }
+
+
+def members() -> dict[str, Any]:
+    """One of each role."""
+    people = [(cast.ALICE, Role.RESPONDER), (cast.ANNA, Role.ADMIN), (cast.VERA, Role.VIEWER)]
+    return {
+        "members": [
+            Membership(pk=number, tenant=cast.MERIDIAN, user=user, role=role)
+            for number, (user, role) in enumerate(people)
+        ],
+        "roles": Role.choices,
+        "people": [User(username="tunde", first_name="Tunde", last_name="Okafor")],
+        "admins": ["Anna Berg"],
+    }
+
+
+def notification() -> dict[str, Any]:
+    """A channel that fails, one that works and one that is off; one policy."""
+    well = {"tenant": cast.MERIDIAN, "kind": "email", "last_delivered_at": cast.past(hours=2)}
+    steps = [{"after_seconds": 0, "channels": ["On-call phone"]}]
+    steps.append({"after_seconds": 600, "channels": ["Team", cast.HOSTILE[:90]]})
+    return {
+        "channels": [
+            cast.a_failing_channel(),
+            Channel(id=cast.uid(701), name="Team", **well),
+            Channel(id=cast.uid(702), name=cast.HOSTILE[:90], enabled=False, **well),
+        ],
+        "policies": [
+            EscalationPolicy(tenant=cast.MERIDIAN, severity="critical", steps=steps),
+        ],
+        "admins": ["Anna Berg"],
     }
 
 

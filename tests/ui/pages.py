@@ -139,6 +139,14 @@ PAGES: dict[str, Page] = {
         lambda: contexts.rules(running=True),
     ),
     "profile": ("settings/profile.html", "/settings/", contexts.profile),
+    "members": ("settings/members.html", "/settings/members", contexts.members),
+    "members-viewer": ("settings/members.html", "/settings/members", contexts.members),
+    "notification": ("settings/notification.html", "/settings/notification", contexts.notification),
+    "notification-viewer": (
+        "settings/notification.html",
+        "/settings/notification",
+        contexts.notification,
+    ),
     "keys": ("settings/keys.html", "/settings/keys", contexts.keys),
     "keys-issued": ("settings/keys.html", "/settings/keys", lambda: contexts.keys(issued=True)),
     "keys-viewer": ("settings/keys.html", "/settings/keys", contexts.keys),
@@ -157,7 +165,7 @@ PAGES: dict[str, Page] = {
 
 
 # Where an admin sees more.
-ADMINS = ("safety", "keys", "keys-issued")
+ADMINS = ("safety", "keys", "keys-issued", "members", "notification")
 
 
 def render(name: str, theme: str = "dark", role: str = "") -> str:

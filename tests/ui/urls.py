@@ -46,6 +46,11 @@ SETTINGS = [
     path("password", nothing, name="password"),
     path("keys", nothing, name="keys"),
     path("keys/<slug:prefix>/revoke", nothing, name="revoke"),
+    path("members", nothing, name="members"),
+    path("members/<str:username>/role", nothing, name="role"),
+    path("members/<str:username>/remove", nothing, name="remove"),
+    path("notification", nothing, name="notification"),
+    path("channels/<uuid:pk>/test", nothing, name="test"),
 ]
 SAFETY = [
     path("", nothing, name="page"),
@@ -61,6 +66,7 @@ ADMIN = [
     path("", nothing, name="index"),
     path("vendors", nothing, name="safety_vendor_changelist"),
     path("channels", nothing, name="actions_channel_changelist"),
+    path("policies", nothing, name="actions_escalationpolicy_changelist"),
     path("workflows/add", nothing, name="tenants_workflow_add"),
     path("workflows/<uuid:pk>", nothing, name="tenants_workflow_change"),
 ]
