@@ -20,6 +20,7 @@ from incidents.selectors import get_incident_for
 from tenants.access import require
 from tenants.middleware import PageRequest
 from tenants.models import Scope
+from tenants.preferences import preferences_of
 
 DETAIL = "incidents:detail"
 
@@ -134,9 +135,9 @@ def snooze(request: PageRequest, pk: UUID) -> HttpResponse:
 
 
 def zone_of(request: PageRequest) -> ZoneInfo:
-    """The reader's time zone as the browser names it; UTC without a script."""
+    """The zone of the person's settings, else as the browser names it; UTC without a script."""
     try:
-        return ZoneInfo(posted(request, "zone", 60) or "UTC")
+        return ZoneInfo(preferences_of(request.user).time_zone or posted(request, "zone", 60))
     except (ZoneInfoNotFoundError, ValueError, OSError):
         return ZoneInfo("UTC")
 

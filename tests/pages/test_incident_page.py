@@ -16,6 +16,7 @@ from actions.models import Action
 from ai.models import Decision
 from ai.services import remember
 from incidents.models import Incident
+from tenants.models import Preferences
 from tests.builders import an_event
 from tests.cast import Cast
 from tests.pages.looks import Answer, links_of, post_forms, text_of, told
@@ -179,6 +180,15 @@ def test_it_snoozes_and_wakes(cast: Cast, alice: Client) -> None:
     assert told(act(alice, incident, "snooze", **{"for": "ever"}))[-1] == (
         "error", "Say how long; nothing was changed.",
     )  # fmt: skip
+
+
+def test_tomorrow_is_by_the_zone_of_the_settings(cast: Cast, alice: Client) -> None:
+    """Whatever the browser says; Kathmandu's nine is 3:15 UTC."""
+    Preferences.objects.create(user=cast.people["alice"], time_zone="Asia/Kathmandu")
+    incident = an_incident_row(cast.capture)
+    act(alice, incident, "snooze", **{"for": "tomorrow", "zone": "Europe/Berlin"})
+    assert incident.snoozed_until is not None
+    assert f"{incident.snoozed_until:%H:%M}" == "03:15"
 
 
 def test_it_ignores_with_a_reason_only(cast: Cast, alice: Client) -> None:
