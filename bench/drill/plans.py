@@ -49,7 +49,7 @@ def give(stage: Stage, source: str, codes: Sequence[str]) -> None:
         for code in codes
     )
     policies = AutomationPolicy.objects.filter(tenant_id=stage.tenant_id)
-    policies.update(confidence_threshold=0.5)
+    policies.update(confidence_threshold=0.5, trust_start_plan="automatic")
 
 
 def connect(stage: Stage, kind: str, name: str, secret: str, **settings: str) -> None:

@@ -43,6 +43,7 @@ NO_LIMITS = {
     "max_incident_retries_per_day": 1_000_000,
     "cooldown_seconds": 0,
     "verify_seconds": 3600,
+    "trust_start_plan": "automatic",
 }
 AT_ONCE = {
     "policy": "at once",
