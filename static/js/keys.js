@@ -1,11 +1,11 @@
 // Single keys, outside fields only, and only while the person has them on (Settings).
 // `data-key="a"` is clicked, `data-key-focus="c"` gets the focus, j and k move through the
-// `data-key-item`s of a `data-key-list`, enter follows the item's `data-key-open`.
+// `data-key-item`s of a `data-key-list`, enter follows the item's `data-key-open`; g and then "s"
+// follows the rail's `data-go="s"`.
 import { attach } from "./attach.js";
 import { tick } from "./select.js";
 
 const SETTLED_MS = 600;
-const GO = { o: "overview", i: "incidents:list", a: "actions:approvals", l: "actions:list", s: "safety:page", r: "rules:page" };
 let current = null;
 const seenSince = new WeakMap();
 let go = -Infinity; // when g was pressed
@@ -64,10 +64,10 @@ function press(key) {
 
 function handle(event) {
   const { key } = event;
-  if (performance.now() - go < 1500 && GO[key]) {
-    const link = document.querySelectorAll("#nav a")[Object.keys(GO).indexOf(key)];
+  const link = performance.now() - go < 1500 && document.querySelector(`#nav [data-go="${CSS.escape(key)}"]`);
+  if (link) {
     go = -Infinity;
-    link?.click();
+    link.click();
     return true;
   }
   if (key === "g") {
