@@ -27,7 +27,7 @@ RETRY = "key: again, kind: retry"
 BROKEN = 'key: b, kind: notify, with: {text: "${steps.pause.nothing}"}, on_failure: roll_back'
 
 
-def drive(recovery: Recovery, rounds: int = 6) -> Recovery:
+def drive(recovery: Recovery, rounds: int = 12) -> Recovery:
     """Let the stages do all that is due, and ask about what is being waited for."""
     for _ in range(rounds):
         work.run_due("recover", stage.recover)

@@ -10,7 +10,7 @@ import msgspec
 import pytest
 from django.utils import timezone
 
-from actions import asking, deciding, planning, sending
+from actions import deciding, planning, sending
 from actions.catalog import in_plans, kinds
 from actions.catalog.kind import Kind, Order, Outcome, Preview, Send
 from actions.models import Action, Recovery, RecoveryPlan
@@ -25,6 +25,7 @@ from incidents.models import Incident
 from safety.models import AutomationPolicy
 from tenants.models import Workflow
 from tests.actions.conftest import SECRET, a_decision, an_incident
+from tests.actions.driving import drive
 from tests.actions.target import Target
 from tests.builders import trust
 
@@ -116,18 +117,6 @@ def begin(workflow: Workflow) -> Begin:
         return recoveries.begin(incident, decision=found, template=template, now=timezone.now())
 
     return start
-
-
-def drive(recovery: Recovery, rounds: int = 12) -> Recovery:
-    """Let the stages do all that is due, waiting for nothing."""
-    for _ in range(rounds):
-        work.run_due("recover", stage.recover)
-        Action.objects.filter(status="planned").update(due_at=timezone.now())
-        sending.run_due()
-        Action.objects.filter(status="verifying").update(due_at=timezone.now())
-        asking.run_due(timezone.now())
-    recovery.refresh_from_db()
-    return recovery
 
 
 def approve(action: Action) -> Action:

@@ -7,7 +7,7 @@ from playwright.sync_api import Locator, Page, expect
 
 from tests.e2e.conftest import SignIn
 from tests.e2e.stagehand import Stagehand
-from tests.e2e.visit import Visit
+from tests.e2e.visit import PAGES, Visit
 from tests.e2e.world import World, await_
 
 pytestmark = pytest.mark.e2e
@@ -101,23 +101,7 @@ def test_it_reads_incidents(world: World, phone: Visit) -> None:
     expect(head).to_contain_text("Acknowledged")
 
 
-@pytest.mark.parametrize(
-    "path",
-    [
-        "/",
-        "/incidents/?status=",
-        "/approvals/",
-        "/actions/",
-        "/recoveries/",
-        "/workflows/",
-        "/safety/",
-        "/settings/",
-        "/settings/keys",
-        "/settings/members",
-        "/settings/notification",
-        "/learning/",
-    ],
-)
+@pytest.mark.parametrize("path", PAGES)
 def test_it_fits(world: World, phone: Visit, path: str) -> None:
     """Also with the longest words a sender may choose, and a reason of the longest length."""
     long = "x" * 100

@@ -8,7 +8,7 @@ import pytest
 from playwright.sync_api import Page, expect
 
 from tests.e2e.conftest import SignIn
-from tests.e2e.visit import Visit, is_live
+from tests.e2e.visit import PAGES, Visit, is_live
 from tests.e2e.world import World
 
 pytestmark = pytest.mark.e2e
@@ -19,20 +19,6 @@ BREAK = "\"'></textarea></script><svg onload=alert(3)>"
 JSON_BREAK = '</script><script>alert(4)</script>{{7*7}}{% now "Y" %}'
 WORD = "<svg/onload=alert(5)>"
 
-PAGES = (
-    "/",
-    "/incidents/?status=",
-    "/approvals/",
-    "/actions/",
-    "/recoveries/",
-    "/workflows/",
-    "/safety/",
-    "/settings/",
-    "/settings/keys",
-    "/settings/members",
-    "/settings/notification",
-    "/learning/",
-)
 MORE_PAGES = (
     "/audit/",
     "/audit/?actor=automation&kind=actions.action",

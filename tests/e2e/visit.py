@@ -9,6 +9,21 @@ from typing import Any
 
 from playwright.sync_api import Browser, BrowserContext, ConsoleMessage, Page, Request, expect
 
+# What everybody in a tenant can open.
+PAGES = (
+    "/",
+    "/incidents/?status=",
+    "/approvals/",
+    "/actions/",
+    "/recoveries/",
+    "/workflows/",
+    "/safety/",
+    "/settings/",
+    "/settings/keys",
+    "/settings/members",
+    "/settings/notification",
+    "/learning/",
+)
 # Runs before the first script of each page; a binding outlives the page's navigation.
 _WATCH = """
 document.addEventListener("securitypolicyviolation", (event) => {
