@@ -1,9 +1,10 @@
 // Putting new markup in place of old without moving what is being read: focus (by id or name), the
 // caret, open <details> and scroll stay; what a person is typing into, or has open, waits.
 
-// A part of the page that a person is in the middle of using.
+// A part of the page that a person is in the middle of using. The answer to a form that is taken out
+// of the page before it comes would be lost, and what it tells with it.
 export function inUse(element) {
-  if (element.querySelector("dialog[open], [data-edit][open]")) return true;
+  if (element.querySelector("dialog[open], [data-edit][open], .htmx-request")) return true;
   const active = document.activeElement;
   return element.contains(active) && active.matches("input:not([type=radio], [type=checkbox]), textarea, select");
 }
