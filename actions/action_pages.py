@@ -10,10 +10,10 @@ from django.http import HttpRequest
 from actions.action_filters import KINDS, ActionFilter
 from actions.models import Action
 from actions.pages import IN_FLIGHT
-from actions.query_bar import SPAN_WORDS, Bar
 from actions.selectors import actions_for
 from actions.states import ActionStatus
 from awfdrs_site.kernel.pages import page_of
+from awfdrs_site.kernel.query_bar import SPAN_WORDS, Bar
 from tenants.models import Tenant
 
 S = ActionStatus

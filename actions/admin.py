@@ -8,7 +8,8 @@ from actions.connectors.admin import ConnectorAdmin, DeliveryAdmin
 from actions.escalation.admin import ChannelAdmin, EscalationPolicyAdmin, PageAdmin
 from actions.models import Action
 from actions.plans.admin import RecoveryPlanAdmin
-from tenants.backoffice import ReadOnlyAdmin, TenantFilter
+from tenants.backoffice import TenantFilter
+from tenants.backoffice_lists import NewestChoices, ReadOnlyAdmin
 
 __all__ = [
     "ActionAdmin",
@@ -27,5 +28,7 @@ class ActionAdmin(ReadOnlyAdmin):
         "created_at", "kind", "status", "attempt", "max_attempts", "incident", "tenant",
         "requested_by",
     )  # fmt: skip
-    list_filter = (TenantFilter, "kind", "status")
+    list_filter = (TenantFilter, ("status", NewestChoices))
+    search_fields = ("id", "incident")
+    search_help_text = "An action's id (the engine's idempotency key) or its incident's, whole."
     list_select_related = ("incident", "tenant")

@@ -7,8 +7,12 @@ from datetime import datetime
 from typing import Any
 from uuid import UUID
 
+from django.http import HttpRequest
+from django.utils import timezone
+
 from actions.gatekeeping import only_observed
 from actions.history import Runs, runs_of
+from actions.incident_curve import curve_chart, markers, marking
 from actions.models import Action, ActionKind
 from actions.plans.progress import progress_of
 from actions.plans.selectors import recoveries_for, with_attempts
@@ -20,10 +24,13 @@ from ai.models import Decision, DecisionType
 from ai.record import RETRY
 from ai.selectors import latest_decision
 from awfdrs_site.kernel.ui.wording import duration
+from incidents.grouping import grouping_of
 from incidents.models import Incident
-from incidents.selectors import Broken, broken_by, events_of, incidents_for, members_of, timeline_of
+from incidents.related import related_to
+from incidents.selectors import Broken, broken_by, events_of, incidents_for, members_of
+from incidents.states import CLOSED, IncidentStatus
 from incidents.states import TRANSITIONS as INCIDENT_TRANSITIONS
-from incidents.states import IncidentStatus
+from incidents.story import story_of
 from incidents.trends import Curve, failure_curve
 from safety.selectors import policy_for
 from tenants.access import Identity
@@ -31,9 +38,7 @@ from tenants.models import Scope, Tenant
 from tenants.selectors import admins_of
 
 STEPS = 20
-STORY = 100
 EVENTS = 20
-_OVER = (IncidentStatus.RESOLVED, IncidentStatus.IGNORED)
 # What a person may do to an action, by the state it leads to.
 _VERBS = {
     "approve": (ActionStatus.WAITING, ActionStatus.PLANNED),
@@ -48,7 +53,9 @@ _OUTCOMES: dict[str, tuple[str, bool | None]] = {
 }
 
 
-def incident_page(identity: Identity, incident: Incident, now: datetime) -> dict[str, Any]:
+def incident_page(
+    identity: Identity, incident: Incident, request: HttpRequest, now: datetime
+) -> dict[str, Any]:
     """Everything `incidents/detail.html` asks for."""
     tenant = identity.tenant
     plan = list(actions_for(tenant).filter(incident=incident)[:STEPS])[::-1]
@@ -58,7 +65,6 @@ def incident_page(identity: Identity, incident: Incident, now: datetime) -> dict
     tried = incident.signature, decision.tried if decision else RETRY
     curve = failure_curve(incident, now)
     allowed = allowed_verbs(identity, incident, plan, now)
-    story = timeline_of(incident)
     recovery = current_recovery(tenant, incident)
     broken = broken_by(incident)
     return {
@@ -69,6 +75,12 @@ def incident_page(identity: Identity, incident: Incident, now: datetime) -> dict
         "facts": facts(incident, plan, broken, curve, now),
         "broken": broken,
         "trend": {"values": curve.values, "from": curve.start, "to": curve.end} if curve else None,
+        "curve": curve_chart(
+            incident,
+            curve,
+            markers(marking(incident), plan),
+            timezone.get_current_timezone(),
+        ),
         "plan": plan,
         "recovery": recovery,
         "singles": [action for action in plan if not (recovery and _is_step(action, recovery))],
@@ -79,11 +91,12 @@ def incident_page(identity: Identity, incident: Incident, now: datetime) -> dict
         "runs": runs_of(tenant, [tried]).get(tried, Runs([], [])),
         "trust": trust_in(tenant.pk, *tried, policy) if runs_something else None,
         "gate": plan[-1].receipt if plan else None,
-        "timeline": list(story[:STORY]),
-        "timeline_total": story.count(),
+        "story": story_of(incident, request),
         "events": list(events_of(incident)[:EVENTS]),
         "event_total": incident.event_count,
         "similar": similar_incidents(tenant, decision),
+        "grouping": grouping_of(incident),
+        "related": related_to(tenant, incident, now),
     }
 
 
@@ -98,12 +111,13 @@ def allowed_verbs(
     verbs |= {"ignore"} if IncidentStatus.IGNORED in after else set()
     verbs |= {"resolve"} if IncidentStatus.RESOLVED in after else set()
     verbs |= {"reopen"} if IncidentStatus.NEW in after else set()
-    if incident.status in _OVER:
+    if incident.status in CLOSED:
         return verbs
     escalated = any(
         a.kind == ActionKind.ESCALATE and a.created_at >= incident.opened_at for a in plan
     )
-    verbs |= {"acknowledge", "wake" if incident.is_snoozed(now) else "snooze"}
+    verbs |= {"merge", "unacknowledge" if incident.acknowledged_at else "acknowledge"}
+    verbs |= {"wake" if incident.is_snoozed(now) else "snooze"}
     return verbs | (set() if escalated else {"escalate"})
 
 
@@ -173,7 +187,7 @@ def _fact(label: str, value: str, note: str) -> dict[str, str]:
 
 def _taken(incident: Incident) -> str:
     if incident.acknowledged_at is None:
-        return "nobody took it" if incident.status in _OVER else "nobody has taken it"
+        return "nobody took it" if incident.status in CLOSED else "nobody has taken it"
     return f"taken after {duration(incident.acknowledged_at - incident.opened_at)}"
 
 

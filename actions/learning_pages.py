@@ -15,6 +15,7 @@ from ai.models import Outcome
 from ai.record import RETRY, WAIT, Outcomes, wilson
 from ai.selectors import newest_of_each
 from ai.trust import LOOKED_BACK, Trust
+from awfdrs_site.kernel.sql import Among
 from incidents.models import Incident
 from tenants.models import Tenant
 
@@ -91,8 +92,8 @@ def _newest_pairs(tenant: Tenant, text: str) -> dict[Pair, datetime]:
     if text:
         said = Q(incident__title__icontains=text) | Q(action__icontains=text)
         rows = rows.filter(said | Q(incident__workflow__name__icontains=text))
-    newest = rows.order_by("-at")[:LOOKED_AT].values("pk")
-    pairs = Outcome.objects.filter(pk__in=newest).values("signature", "action")
+    newest = Outcome.objects.filter(Among(rows.order_by("-at")[:LOOKED_AT]))
+    pairs = newest.values("signature", "action")
     last = pairs.annotate(last=Max("at")).order_by("-last", "signature", "action")[:SHOWN]
     return {(row["signature"], row["action"]): row["last"] for row in last}
 
@@ -102,7 +103,7 @@ def alone_and_retried(tenant: Tenant) -> tuple[Share, Share]:
     newest = Outcome.objects.filter(tenant=tenant, action__in=[WAIT, RETRY], ends_recovery=True)
     looked_at = newest.exclude(result="rejected").order_by("-at")[:LOOKED_AT]
     worked = Q(result="succeeded")
-    found = Outcome.objects.filter(pk__in=looked_at.values("pk")).aggregate(
+    found = looked_at.aggregate(
         healed=Count("pk", filter=worked & Q(action=WAIT)),
         waited=Count("pk", filter=Q(action=WAIT)),
         mended=Count("pk", filter=worked & Q(action=RETRY)),

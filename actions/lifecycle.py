@@ -15,7 +15,7 @@ from awfdrs_site.kernel.transition import change_status, lock
 from incidents import announce
 from incidents.models import Incident, TimelineKind
 from incidents.services import set_recovery
-from incidents.states import IncidentStatus, Recovery
+from incidents.states import CLOSED, Recovery
 
 # What the incident's row says while its latest retry is in a state.
 _RECOVERY = {
@@ -80,13 +80,11 @@ def show(action: Action) -> None:
     """Let the incident's row and the open pages follow the action (its incident is locked)."""
     incident = action.incident
     recovery = _RECOVERY.get(ActionStatus(action.status))
-    over = incident.status in (IncidentStatus.RESOLVED, IncidentStatus.IGNORED)
+    over = incident.status in CLOSED
     # Of a plan, the recovery as a whole says how the incident stands.
     alone = action.kind == ActionKind.RETRY and not action.step
     if alone and recovery is not None and not over:
         set_recovery(incident, recovery)
-    data = {"id": str(action.pk), "status": action.status, "incident": str(incident.pk)}
-    live.publish(action.tenant_id, "approvals", data=data)
-    row = {"action": action}
-    live.publish(action.tenant_id, "actions", template="actions/_row.html", context=row)
-    live.publish(action.tenant_id, f"incident:{incident.pk}", data={"id": str(incident.pk)})
+    live.publish(action.tenant_id, "approvals")
+    live.publish(action.tenant_id, "actions", action.pk)
+    live.publish(action.tenant_id, f"incident:{incident.pk}")

@@ -146,6 +146,12 @@ class Action(models.Model):
             ),
         ]
         indexes = [
+            # Whether somebody was asked for an incident: most are never.
+            models.Index(
+                fields=["incident", "created_at"],
+                name="action_by_person",
+                condition=Q(acts=True, decided_at__isnull=False),
+            ),
             models.Index(
                 fields=["due_at"],
                 name="action_due",

@@ -15,8 +15,10 @@ from django.db.models import (
     Max,
     Q,
     QuerySet,
+    Value,
     prefetch_related_objects,
 )
+from django.db.models.functions import Concat
 
 from actions.history import runs_of
 from actions.models import Action, ActionKind
@@ -98,7 +100,8 @@ def in_order(rows: Sequence[Action], sort: str) -> list[Action]:
 
 def starting(tenant: Tenant, now: datetime) -> list[Action]:
     """What was approved and can still be taken back, the next to start first."""
-    rows = actions_for(tenant).filter(status=ActionStatus.PLANNED, due_at__gt=now)
+    rows = actions_for(tenant).select_related("decision")
+    rows = rows.filter(status=ActionStatus.PLANNED, due_at__gt=now)
     approved = rows.filter(decided_at__isnull=False, expires_at__isnull=False)
     return list(approved.order_by("due_at", "id")[:JUST_DECIDED])
 
@@ -122,7 +125,8 @@ def blast_radius(action: Action, failing: int) -> list[tuple[str, str]]:
 def still_failing_counts(incident_ids: Sequence[UUID]) -> Mapping[UUID, int]:
     """How many resources of each incident have not recovered."""
     failing = FailingResource.objects.filter(incident__in=incident_ids, recovered_at=None)
-    counted = failing.values("incident_id").annotate(n=Count("pk"))
+    thing = Concat("resource_type", Value(" "), "resource_id")
+    counted = failing.values("incident_id").annotate(n=Count(thing, distinct=True))
     return dict(counted.values_list("incident_id", "n"))
 
 

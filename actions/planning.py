@@ -190,7 +190,7 @@ def create(
         now=now,
         data={"action": str(action.pk), "outcome": receipt.outcome},
     )
-    count_saved(action)
+    count_saved(action, now)
     follow_up(action, now)
     if not action.step or action.status == ActionStatus.BLOCKED:
         hand_on(action, now)
@@ -221,12 +221,12 @@ def create_failed(
     return action
 
 
-def count_saved(action: Action) -> None:
+def count_saved(action: Action, now: datetime) -> None:
     """One more call the breaker kept back, if that is what put the action off."""
     if gatekeeping.is_parked(action.receipt):
         vendor = vendor_for(action.tenant_id, action.incident.vendor)
         if vendor is not None:
-            breakers.count_saved(vendor.pk)
+            breakers.count_saved(vendor.pk, now)
 
 
 def apply_receipt(action: Action, receipt: Receipt, now: datetime) -> str:

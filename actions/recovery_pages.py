@@ -12,9 +12,9 @@ from actions.models import Recovery
 from actions.plans.progress import progress_of
 from actions.plans.selectors import plans_for, recoveries_for, with_attempts
 from actions.plans.states import TRANSITIONS, RecoveryState
-from actions.query_bar import SPAN_WORDS, Bar
 from actions.recovery_filters import RecoveryFilter
 from awfdrs_site.kernel.pages import page_of
+from awfdrs_site.kernel.query_bar import SPAN_WORDS, Bar
 from tenants.access import Identity
 from tenants.models import Scope, Tenant
 from tenants.selectors import admins_of

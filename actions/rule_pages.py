@@ -29,8 +29,13 @@ FIGURES = (
 )
 
 
-def rules_page(identity: Identity, query: str, policy: str, run_id: UUID | None) -> dict[str, Any]:
-    """Everything `rules/page.html` asks for. Raises Problem 404 for a run there is not."""
+def rules_page(
+    identity: Identity, query: str, policy: str, run_id: UUID | None, yaml: str = ""
+) -> dict[str, Any]:
+    """Everything `rules/page.html` asks for; `yaml`: a draft to begin with.
+
+    Raises Problem 404 for a run there is not.
+    """
     tenant = identity.tenant
     rules = rule_rows.load(tenant.pk)
     run = run_of(tenant, run_id) if run_id else None
@@ -43,7 +48,7 @@ def rules_page(identity: Identity, query: str, policy: str, run_id: UUID | None)
         "simulated": simulated(rules, policy),
         "days": DAYS,
         "may_try": Scope.ACT in identity.scopes,
-        "draft": run.draft if run else {},
+        "draft": run.draft if run else {"yaml": yaml} if yaml else {},
         "run": run,
         "replay": replay_of(run) if run else None,
     }

@@ -31,7 +31,11 @@ def page(request: PageRequest) -> HttpResponse:
     identity = require(request.identity, Scope.READ)
     query = request.GET.get("q", "").strip()[:QUERY_CHARS]
     context = rules_page(
-        identity, query, request.GET.get("policy", "")[:QUERY_CHARS], _run_id(request)
+        identity,
+        query,
+        request.GET.get("policy", "")[:QUERY_CHARS],
+        _run_id(request),
+        request.GET.get("yaml", "")[:MAX_BYTES],
     )
     return render(request, "rules/page.html", context)
 

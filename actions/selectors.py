@@ -17,13 +17,13 @@ def actions_for(tenant: Tenant) -> QuerySet[Action]:
     """Newest first, with what a row shows; `is_reversed`: another takes it back, or did."""
     reversals = Action.objects.filter(reverses=OuterRef("pk"), status__in=STANDING)
     rows = Action.objects.filter(tenant=tenant).annotate(is_reversed=Exists(reversals))
-    shown = ("incident__workflow", "decision", "decided_by", "recovery")
+    shown = ("incident__workflow", "decided_by", "recovery")
     return rows.select_related(*shown).order_by("-id")
 
 
 def get_action_for(tenant: Tenant, pk: UUID | str) -> Action:
     """The tenant's action, or the same 404 that an unknown id gets."""
-    action = actions_for(tenant).filter(pk=pk).first()
+    action = actions_for(tenant).select_related("decision").filter(pk=pk).first()
     if action is None:
         raise not_found("No such action.")
     return action
@@ -32,7 +32,7 @@ def get_action_for(tenant: Tenant, pk: UUID | str) -> Action:
 def approvals_for(tenant: Tenant, now: datetime) -> QuerySet[Action]:
     """What waits for a person and can still be decided, expiring first; of a plan one step, for
     the word is for all of it."""
-    rows = actions_for(tenant).select_related("recovery__template")
+    rows = actions_for(tenant).select_related("decision", "recovery__template")
     return rows.filter(still_to_decide(now)).order_by("expires_at", "id")
 
 

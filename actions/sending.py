@@ -37,7 +37,7 @@ from awfdrs_site.kernel.transition import change_status
 from incidents import announce
 from incidents.models import Incident, TimelineKind
 from incidents.selectors import closed_by_person, still_failing
-from incidents.states import IncidentStatus
+from incidents.states import CLOSED
 from safety import breakers
 from safety.selectors import policy_for
 from safety.switches import lock_switches_exclusive, lock_switches_shared
@@ -48,7 +48,6 @@ LEASE = timedelta(seconds=30)
 ASK_AGAIN = timedelta(seconds=5)
 # How often a target that works on something is asked how far it is.
 ASK_WORKING = timedelta(seconds=2)
-_OVER = (IncidentStatus.RESOLVED, IncidentStatus.IGNORED)
 
 
 def run_due() -> int:
@@ -190,7 +189,7 @@ def _pointless(incident: Incident, action: Action) -> str:
     if action.kind != ActionKind.RETRY:
         ended = action.step and action.role != StepRole.UNDO and closed_by_person(incident)
         return "incident is over" if ended else ""
-    if incident.status in _OVER:
+    if incident.status in CLOSED:
         return "incident is over"
     return "" if still_failing(incident).exists() else "nothing is known to fail"
 
@@ -209,7 +208,7 @@ def _put_back(action: Action, status: str, words: str, now: datetime) -> None:
     )
     if words:
         announce.note(action.incident, TimelineKind.GATE, words, actor=MACHINE, now=now)
-        planning.count_saved(action)
+        planning.count_saved(action, now)
     planning.follow_up(action, now)
 
 
@@ -275,7 +274,7 @@ def _await(incident: Incident, action: Action, result: dict[str, Any], now: date
     move(action, ActionStatus.VERIFYING, actor=MACHINE, now=now, **fields)
     if by_events:
         work.enqueue("verify", action.tenant_id, [incident.pk], until)
-        if incident.status in _OVER:
+        if incident.status in CLOSED:
             work.enqueue("verify", action.tenant_id, [incident.pk], now)
 
 

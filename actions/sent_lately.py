@@ -6,9 +6,11 @@ from datetime import datetime, timedelta
 from typing import Any
 from uuid import UUID
 
-from django.db.models import Count, Q, QuerySet
+from django.db.models import Count, OuterRef, Q, QuerySet, Subquery, Value
+from django.db.models.functions import Coalesce
+from django.db.models.lookups import Exact
 
-from actions.models import Action
+from actions.models import Action, Recovery
 from incidents.models import FailingResource, Incident
 from incidents.selectors import still_failing
 from safety.models import AutomationPolicy
@@ -17,8 +19,10 @@ from safety.models import AutomationPolicy
 COOLDOWN_RESOURCES = 200
 HOUR, DAY = timedelta(hours=1), timedelta(days=1)
 # No person asked for the action or approved it, nor the plan that it is a step of.
+# Looked up by key: a join reads every recovery there is.
+_APPROVER = Recovery.objects.filter(pk=OuterRef("recovery")).values("approved_by_name")
 AUTOMATED = Q(decided_by_name="") & (
-    Q(step="") | Q(recovery=None) | Q(recovery__approved_by_name="")
+    Q(step="") | Q(Exact(Coalesce(Subquery(_APPROVER), Value("")), Value("")))
 )
 
 

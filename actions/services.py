@@ -23,10 +23,11 @@ from actions.states import ACTIVE, CANCELLABLE, ActionStatus
 from awfdrs_site.kernel import correlation, handoff
 from awfdrs_site.kernel.actor import MACHINE, Actor
 from awfdrs_site.kernel.problem import FieldError, Problem, invalid
-from awfdrs_site.kernel.transition import IllegalTransition, lock
+from awfdrs_site.kernel.transition import IllegalTransition
 from incidents import announce
 from incidents.models import Incident, TimelineKind
-from incidents.states import IncidentStatus
+from incidents.services import lock_standing
+from incidents.states import CLOSED
 from safety.selectors import policy_for
 
 
@@ -92,8 +93,8 @@ def request_action(
     if errors := kind_named(ActionKind.RETRY).check(pace):
         raise invalid(errors)
     delay = approval.delay_of(given)
-    incident = lock(incident)
-    if incident.status in (IncidentStatus.RESOLVED, IncidentStatus.IGNORED):
+    incident = lock_standing(incident)
+    if incident.status in CLOSED:
         raise Problem(409, "invalid_transition", f"The incident is {incident.status}.")
     if kind == ActionKind.ESCALATE:
         return escalate(incident=incident, actor=actor, now=now)
@@ -130,7 +131,7 @@ def _refuse_a_second_retry(incident: Incident) -> None:
 @transaction.atomic
 def escalate(*, incident: Incident, actor: Actor, now: datetime, comment: str = "") -> Action:
     """Call on-call by hand; 409 `already_escalated` if that was done since it opened."""
-    incident = lock(incident)
+    incident = lock_standing(incident)
     reason = comment or f"{actor.name} asked for help"
     action = planning.escalate(incident, reason, decision=None, now=now, actor=actor)
     if action is None:
@@ -153,6 +154,6 @@ def _expire_one(incident: Incident, action: Action, now: datetime) -> None:
         return
     move(action, ActionStatus.EXPIRED, actor=MACHINE, now=now)
     note(action, "Nobody decided in time; nothing runs", MACHINE, now, "")
-    if incident.status not in (IncidentStatus.RESOLVED, IncidentStatus.IGNORED):
+    if incident.status not in CLOSED:
         reason = "An approval expired without a decision."
         planning.escalate(incident, reason, decision=action.decision, now=now)

@@ -30,12 +30,11 @@ from awfdrs_site.kernel.transition import lock
 from incidents.models import Incident
 from incidents.selectors import closed_by_person, still_failing
 from incidents.services import set_recovery
-from incidents.states import IncidentStatus, Recovery
+from incidents.states import CLOSED, IncidentStatus, Recovery
 from safety import breakers
 from safety.breaker import Outcome
 from safety.breakers import Call
 
-_OVER = (IncidentStatus.RESOLVED, IncidentStatus.IGNORED)
 _UNSENT = (ActionStatus.WAITING, ActionStatus.PLANNED, ActionStatus.BLOCKED)
 
 
@@ -57,17 +56,20 @@ def verify(incident_ids: Sequence[UUID], now: datetime) -> Mapping[UUID, datetim
 
 
 def _verify_one(incident: Incident, now: datetime, ended: list[Call]) -> None:
+    if incident.merged_into_id is not None:
+        # Nothing was under way in it, and what failed is the survivor's.
+        return
     retries = incident.actions.filter(kind=ActionKind.RETRY)
     for action in retries.filter(status__in=_UNSENT).select_for_update(of=("self",), no_key=True):
         action.incident = incident
-        if incident.status in _OVER:
+        if incident.status in CLOSED:
             words = "incident is over"
             learn_of_waiting(action, action.receipt, now)
             result = action.result | {"pointless": words}
             move(
                 action, ActionStatus.CANCELLED, actor=MACHINE, now=now, comment=words, result=result
             )
-    if incident.status in _OVER:
+    if incident.status in CLOSED:
         under_way = incident.recoveries.exclude(status__in=ENDS).exclude(document={})
         plans = list(under_way.values_list("pk", flat=True))
         work.enqueue("recover", incident.tenant_id, plans, now)
@@ -132,7 +134,7 @@ def _succeed(incident: Incident, action: Action, now: datetime) -> None:
         remember(incident, RETRY, OutcomeResult.SUCCEEDED, now, seconds_to_recover=seconds)
     text = f"Verified: retry {action.attempt} worked, {seconds:.1f} s after it was sent"
     note(action, text, now)
-    if not action.step and incident.status not in _OVER and still_failing(incident).exists():
+    if not action.step and incident.status not in CLOSED and still_failing(incident).exists():
         # More broke while this retry ran: look again, with what is known now.
         set_recovery(incident, Recovery.NONE)
         work.enqueue("analyse", incident.tenant_id, [incident.pk], now)
@@ -140,7 +142,7 @@ def _succeed(incident: Incident, action: Action, now: datetime) -> None:
 
 def _has_next_chunk(incident: Incident, action: Action) -> bool:
     """Whether more of what fails is to be asked for at the action's pace."""
-    if per_minute(action) is None or incident.status in _OVER:
+    if per_minute(action) is None or incident.status in CLOSED:
         return False
     taken_back = action.recovery is not None and action.recovery.undo_asked_by
     return not taken_back and still_failing(incident).exists()
@@ -189,12 +191,12 @@ def fail(
     if decision is not None:
         decision.incident = incident
     more = decision is not None and action.attempt < planning.attempts_allowed(decision)
-    goes_on = more and incident.status not in _OVER
+    goes_on = more and incident.status not in CLOSED
     move(action, ActionStatus.FAILED, actor=MACHINE, now=now, goes_on=goes_on, **fields)
     remember(incident, RETRY, OutcomeResult.FAILED, now, ends_recovery=not more)
     text = f"Retry {action.attempt} of {action.max_attempts} failed: {reason}"
     note(action, text, now)
-    if incident.status in _OVER:
+    if incident.status in CLOSED:
         return
     if decision is not None and more:
         planning.plan_attempt(decision, action.attempt + 1, now, action.recovery)

@@ -15,6 +15,7 @@ from actions.models import Action
 from actions.selectors import get_action_for
 from awfdrs_site.kernel.pages import back, posted, told, words_of
 from awfdrs_site.kernel.problem import FieldError, Problem, invalid
+from incidents.mentioned import see
 from incidents.selectors import get_incident_for
 from tenants.access import require
 from tenants.middleware import PageRequest
@@ -27,7 +28,10 @@ DETAIL, APPROVALS = "incidents:detail", "actions:approvals"
 def incident(request: PageRequest, pk: UUID) -> HttpResponse:
     identity = require(request.identity, Scope.READ)
     found = get_incident_for(identity.tenant, pk)
-    return render(request, "incidents/detail.html", incident_page(identity, found, timezone.now()))
+    if "X-Live-Refetch" not in request.headers:  # a page that is only left open sees nothing
+        see(identity.tenant, found, request.user, timezone.now())
+    context = incident_page(identity, found, request, timezone.now())
+    return render(request, "incidents/detail.html", context)
 
 
 @require_safe

@@ -43,7 +43,7 @@ def _analyse_one(incident: Incident, now: datetime) -> None:
 
 def _wants_a_decision(incident: Incident) -> bool:
     again = incident.status == IncidentStatus.ACTIONED and incident.recovery == Recovery.NONE
-    return incident.status == IncidentStatus.NEW or again
+    return incident.merged_into_id is None and (incident.status == IncidentStatus.NEW or again)
 
 
 def decide_on(incident: Incident, now: datetime) -> Decision:

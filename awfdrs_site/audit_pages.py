@@ -14,10 +14,10 @@ from django.db.models import QuerySet
 from django.http import HttpRequest
 from django.urls import NoReverseMatch, reverse
 
-from actions.query_bar import SPAN_WORDS, Bar
 from awfdrs_site.kernel.actor import MACHINE
 from awfdrs_site.kernel.models import AuditEntry
 from awfdrs_site.kernel.pages import page_of
+from awfdrs_site.kernel.query_bar import SPAN_WORDS, Bar
 from tenants.audit_log import (
     ORDER,
     AuditFilter,

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta, tzinfo
 from typing import TypedDict
@@ -107,20 +107,18 @@ def difference(now: float | None, before: float | None) -> float | None:
 
 
 def rate_figures(
-    minutes: Mapping[int, tuple[int, int, timedelta | None]], span: int, recent: int
+    points: Sequence[Point], recent: int, elapsed: timedelta, lag: timedelta | None
 ) -> dict[str, object]:
-    """Events a minute over the last `recent` minutes, the share of failures, and the lag.
+    """Events a minute over the last `recent` points, the share of failures, and the lag.
 
-    `minutes`: minute (0 is `span` minutes ago) to (events, failures, median lag).
+    `points` are minutes, oldest first; `elapsed` is how much of the last has passed.
     """
-    last = [minutes.get(i, (0, 0, None)) for i in range(span - recent, span)]
-    events, failed = sum(m[0] for m in last), sum(m[1] for m in last)
-    lags = [minutes[i][2] for i in sorted(minutes, reverse=True)]
-    lag = next((lag for lag in lags if lag is not None), None)
-    rate = events / recent
+    last = points[-recent:]
+    events, failed = sum(p["events"] for p in last), sum(p["failed"] for p in last)
+    rate = events / (recent - 1 + elapsed / timedelta(minutes=1))
     return {
         "per_minute": round(rate) if rate >= 10 else round(rate, 1),
         "failing": share(failed, events),
-        "trend": [minutes.get(i, (0, 0, None))[0] for i in range(span)],
+        "trend": [point["events"] for point in points],
         "lag_seconds": None if lag is None else max(0.0, lag.total_seconds()),
     }

@@ -1,62 +1,85 @@
-"""`/ws/live/`: joins a tenant's topics and forwards what was already rendered."""
+"""`/ws/live/`: an open page says which topics it follows, and gets what the hub sends it."""
 
 from __future__ import annotations
 
-import re
+import asyncio
+import json
 from typing import Any
-from uuid import UUID
 
 from channels.db import database_sync_to_async
 from channels.generic.websocket import AsyncJsonWebsocketConsumer
 
-from awfdrs_site.kernel import live
+from awfdrs_site.live.hub import REFUSED, SIGNED_OUT, OpenPage, hub
+from awfdrs_site.live.topics import INCIDENT, PERSON, is_topic
 from incidents.models import Incident
-from tenants.access import tenant_of_session
+from tenants.access import Identity, identity_of_scope
 
-TOPIC = re.compile(
-    r"(incidents|overview|feed|approvals|actions|recoveries|safety|channels"
-    r"|incident:[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12})"
-)
-MAX_TOPICS = 50
-REFUSED = 4403
+MOST_TOPICS = 50
 
 
-def _owns_all(tenant_id: UUID, topics: list[str]) -> bool:
-    """Whether every incident among the topics is the tenant's own."""
-    ids = {topic.partition(":")[2] for topic in topics if ":" in topic}
-    return Incident.objects.filter(tenant_id=tenant_id, pk__in=ids).count() == len(ids)
+def _owns_all(identity: Identity, topics: list[str]) -> bool:
+    """Whether every incident among the topics is the tenant's own, and every person this one."""
+    own = identity.user.pk if identity.user else None
+    if any(found[1] != str(own) for topic in topics if (found := PERSON.fullmatch(topic))):
+        return False
+    ids = {found[1] for topic in topics if (found := INCIDENT.fullmatch(topic))}
+    return Incident.objects.filter(tenant=identity.tenant, pk__in=ids).count() == len(ids)
 
 
 class LiveConsumer(AsyncJsonWebsocketConsumer):
     """One open page. Its tenant is the session's; a topic name cannot reach another tenant's."""
 
+    page: OpenPage | None = None
+    forwarding: asyncio.Task[None] | None = None
+
     async def connect(self) -> None:
-        self.topics: set[str] = set()
-        self.tenant_id = await database_sync_to_async(tenant_of_session)(self.scope)
+        identity = await database_sync_to_async(identity_of_scope)(self.scope)
         await self.accept()
-        if self.tenant_id is None:
-            await self.close(REFUSED)
+        if identity is None:
+            is_known = self.scope["user"].is_authenticated
+            await self.close(REFUSED if is_known else SIGNED_OUT)
+            return
+        self.page = OpenPage(identity, self.scope["session"].session_key)
+        self.forwarding = asyncio.create_task(self._forward(self.page))
+
+    @classmethod
+    async def decode_json(cls, text_data: str) -> Any:
+        try:
+            return json.loads(text_data)
+        except ValueError:
+            return None
 
     async def receive_json(self, content: Any, **_: Any) -> None:
-        wanted = content.get("subscribe") if isinstance(content, dict) else None
-        if not isinstance(wanted, list) or not all(
-            isinstance(topic, str) and TOPIC.fullmatch(topic) for topic in wanted
-        ):
-            await self.close(REFUSED)
+        """`{"subscribe": [topic], "age": seconds since the page was made}`, or `{"took": 1}`."""
+        if self.page is None:
             return
-        if not await database_sync_to_async(_owns_all)(self.tenant_id, wanted[:MAX_TOPICS]):
-            await self.close(REFUSED)
-            return
-        for topic in set(wanted[:MAX_TOPICS]) - self.topics:
-            await self.channel_layer.group_add(live.group(self.tenant_id, topic), self.channel_name)
-            self.topics.add(topic)
-        await self.send_json({"topic": "subscribed", "data": sorted(self.topics)})
+        match content:
+            case {"took": 1}:
+                self.page.took_one()
+            case {"subscribe": list(topics), "age": int() | float() as age} if await self._may(
+                topics
+            ):
+                hub.join(self.page, topics, age)
+            case _:
+                await self.close(REFUSED)
+
+    async def _may(self, topics: list[Any]) -> bool:
+        assert self.page is not None
+        if len(topics) > MOST_TOPICS or not all(is_topic(topic) for topic in topics):
+            return False
+        return await database_sync_to_async(_owns_all)(self.page.identity, topics)
+
+    async def _forward(self, page: OpenPage) -> None:
+        while True:
+            frame = await page.queue.get()
+            if isinstance(frame, int):
+                hub.leave(page)
+                await self.close(frame)
+                return
+            await self.send(frame)
 
     async def disconnect(self, code: int) -> None:
-        for topic in self.topics:
-            name = live.group(self.tenant_id, topic)
-            await self.channel_layer.group_discard(name, self.channel_name)
-
-    async def live_message(self, message: dict[str, Any]) -> None:
-        del message["type"]
-        await self.send_json(message)
+        if self.page is not None:
+            hub.leave(self.page)
+        if self.forwarding is not None:
+            self.forwarding.cancel()

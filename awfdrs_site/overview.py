@@ -7,14 +7,16 @@ from typing import Any
 from django.http import HttpRequest, HttpResponse
 from django.shortcuts import render
 from django.urls import reverse
+from django.utils import timezone
 from django.views.decorators.http import require_safe
 
 from actions.selectors import approvals_for
 from awfdrs_site.charts import DEFAULT_RANGE, RANGES
-from awfdrs_site.figures import rate_chart, rates, recoveries
+from awfdrs_site.figures import HOUR, newest_events, rate_chart, rates, window_of
+from awfdrs_site.recovery_figures import recoveries
 from awfdrs_site.shell import Shell, shell_of
 from incidents.selectors import feed_for
-from ingestion.models import Event
+from ingestion import counts
 from safety.pages import vendors_by_state
 from tenants.access import require
 from tenants.middleware import PageRequest
@@ -28,14 +30,17 @@ def overview(request: PageRequest) -> HttpResponse:
     """Figures, the rate chart of `?range=`, vendors, feed; before the first event how to start."""
     identity = require(request.identity, Scope.READ)
     tenant, shell = identity.tenant, shell_of(request, identity)
-    if not Event.objects.filter(tenant=tenant).exists():
+    newest = newest_events(tenant)
+    if not newest:
         context = {"first_run": True, "ingest": first_steps(request, shell)}
     else:
         chosen = RANGES.get(request.GET.get("range", ""), DEFAULT_RANGE)
+        windows = [window_of(rng, shell.now) for rng in (HOUR, chosen)]
+        hour, steps = counts.read(tenant, *windows)
         context = {
             "first_run": False,
-            "kpis": figures(shell),
-            "chart": rate_chart(tenant, chosen, shell.now),
+            "kpis": figures(shell) | {"events": rates(hour, newest, shell.now)},
+            "chart": rate_chart(tenant, chosen, shell.now, steps),
             "vendors": vendors_by_state(tenant),
             "feed": feed_for(tenant, FEED),
         }
@@ -58,11 +63,10 @@ def first_steps(request: HttpRequest, shell: Shell) -> dict[str, Any]:
 
 
 def figures(shell: Shell) -> dict[str, Any]:
-    """The five figures on top."""
+    """Four of the five figures on top."""
     waiting = approvals_for(shell.tenant, shell.now)
     return {
         "open": shell.open_incidents,
-        **recoveries(shell.tenant, shell.now),
+        **recoveries(shell.tenant, shell.now, timezone.get_current_timezone()),
         "approvals": {"total": shell.counts["approvals"], "oldest": waiting.first()},
-        "events": rates(shell.tenant, shell.now),
     }

@@ -61,6 +61,8 @@ MIDDLEWARE = [
     "awfdrs_site.kernel.body.body_limit_middleware",
     "django.middleware.security.SecurityMiddleware",
     "awfdrs_site.kernel.csp.csp_middleware",
+    # Breaks BREACH by random padding.
+    "django.middleware.gzip.GZipMiddleware",
     "whitenoise.middleware.WhiteNoiseMiddleware",
     "django.contrib.sessions.middleware.SessionMiddleware",
     "django.middleware.common.CommonMiddleware",
@@ -124,25 +126,6 @@ CACHES = {
         },
     }
 }
-# redis-py's default read timeout equals channels_redis' blocking pop: an idle socket would die.
-# The pub/sub layer only listens, so it reads without a time-out and checks the link by pings.
-CHANNEL_LAYERS = {
-    "default": {
-        "BACKEND": "channels_redis.pubsub.RedisPubSubChannelLayer",
-        "CONFIG": {
-            "hosts": [
-                {
-                    "address": REDIS_URL,
-                    "socket_timeout": None,
-                    "socket_connect_timeout": 2,
-                    "health_check_interval": 15,
-                }
-            ],
-            "prefix": "awfdrs",
-        },
-    }
-}
-
 _BROKER = REDIS_URL.replace("unix://", "redis+socket://", 1)
 CELERY_BROKER_URL = _BROKER
 CELERY_TASK_IGNORE_RESULT = True
@@ -261,6 +244,11 @@ UNFOLD = {
     "SITE_HEADER": "AWFDRS administration",
     "SITE_SUBHEADER": "Tenants, vendors and rules",
     "SHOW_BACK_BUTTON": True,
+    "DASHBOARD_CALLBACK": "awfdrs_site.backoffice.dashboard",
+    "STYLES": [
+        lambda request: static("css/tokens.css"),
+        lambda request: static("css/admin.css"),
+    ],
     "SITE_FAVICONS": [
         {"rel": "icon", "type": "image/svg+xml", "href": lambda request: static("img/mark.svg")}
     ],

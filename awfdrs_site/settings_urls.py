@@ -10,6 +10,7 @@ urlpatterns = [
     path("settings/", profile_views.profile, name="profile"),
     path("settings/name", profile_views.name, name="name"),
     path("settings/pages", profile_views.pages, name="pages"),
+    path("settings/density", profile_views.density, name="density"),
     path("settings/password", profile_views.password, name="password"),
     path("settings/keys", key_views.keys, name="keys"),
     path("settings/keys/<slug:prefix>/revoke", key_views.revoke, name="revoke"),

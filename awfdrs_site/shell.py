@@ -17,13 +17,14 @@ from actions.pages import IN_FLIGHT
 from actions.selectors import still_to_decide
 from actions.states import ActionStatus
 from actions.stopping import held_count
+from incidents.mentioned import mentions_for
 from incidents.models import Incident
-from incidents.pages import OPEN
 from incidents.snoozing import snoozed
+from incidents.states import OPEN
 from safety.models import KillSwitch, Severity, SwitchBlocks, SwitchScope
 from safety.selectors import engaged_switches
-from tenants.access import Identity, memberships_of
-from tenants.models import Role, Scope, Tenant
+from tenants.access import Identity
+from tenants.models import Role, Scope
 from tenants.selectors import admins_of
 
 _LAST_HOUR = timedelta(hours=1)
@@ -34,17 +35,11 @@ class Shell:
 
     def __init__(self, identity: Identity, now: datetime) -> None:
         self.identity, self.now = identity, now
-        self.tenant = identity.tenant
+        self.tenant, self.tenants = identity.tenant, identity.tenants
         self.role = identity.membership_role or Role.VIEWER
         self.role_name = Role(self.role).label
         self.can_act = Scope.ACT in identity.scopes
         self.can_admin = Scope.ADMIN in identity.scopes
-
-    @cached_property
-    def tenants(self) -> list[Tenant]:
-        """The active tenants the person may switch to."""
-        user = self.identity.user
-        return [m.tenant for m in memberships_of(user)] if user else []
 
     @cached_property
     def open_incidents(self) -> dict[str, int]:
@@ -85,6 +80,12 @@ class Shell:
     def held(self) -> int:
         """How many actions they keep from starting."""
         return held_count(self.tenant, self.stops) if self.stops else 0
+
+    @cached_property
+    def mentions(self) -> int:
+        """How often the person was named where they have not looked since."""
+        user = self.identity.user
+        return mentions_for(self.tenant, user).filter(seen_at=None).count() if user else 0
 
     @cached_property
     def admins(self) -> list[str]:

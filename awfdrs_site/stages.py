@@ -11,6 +11,7 @@ release   breaker  → held recoveries, a few a second, once a vendor is back
 expire    action   → an approval nobody gave: escalated
 page      page     → one notice to one channel, at least once
 replay    what-if run → its report
+count     fresh counts of events → the steps of time that charts read
 """
 
 from __future__ import annotations
@@ -29,6 +30,7 @@ from ai.services import analyse
 from awfdrs_site.health import worker_beat
 from awfdrs_site.kernel import work
 from incidents.detection import detect
+from ingestion import counts
 
 STAGES: dict[str, Callable[[], int]] = {
     "detect": partial(work.run_due, "detect", detect),
@@ -43,6 +45,7 @@ STAGES: dict[str, Callable[[], int]] = {
     "expire": partial(work.run_due, "expire", services.expire, batch=1),
     "page": paging.run_due,
     "replay": whatif_stage.run_due,
+    "count": counts.fold,
 }
 
 

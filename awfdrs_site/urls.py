@@ -10,7 +10,7 @@ from django.contrib.auth.decorators import login_not_required
 from django.contrib.auth.views import LogoutView
 from django.urls import URLPattern, URLResolver, include, path, re_path
 
-from awfdrs_site import api_docs, errors, health
+from awfdrs_site import api_docs, errors, health, search_views
 from awfdrs_site.overview import overview
 from tenants.views import SignInView
 
@@ -38,6 +38,7 @@ api: list[URLPattern | URLResolver] = [
 
 pages: list[URLPattern | URLResolver] = [
     path("", overview, name="overview"),
+    path("search", search_views.search, name="search"),
     path("", include("awfdrs_site.incident_urls")),
     path("", include("actions.urls")),
     path("", include("actions.recovery_urls")),
@@ -47,6 +48,7 @@ pages: list[URLPattern | URLResolver] = [
     path("", include("awfdrs_site.settings_urls")),
     path("", include("awfdrs_site.workflow_urls")),
     path("", include("awfdrs_site.audit_urls")),
+    path("", include("awfdrs_site.report_urls")),
     path("login", SignInView.as_view(extra_context=log_ins_shown()), name="login"),
     # Public, so that a person without a tenant can leave too.
     path("logout", login_not_required(LogoutView.as_view()), name="logout"),

@@ -2,33 +2,35 @@
 
 from __future__ import annotations
 
+from collections import defaultdict
 from collections.abc import Sequence
 from dataclasses import dataclass, field
-from datetime import datetime, timedelta
+from datetime import UTC, datetime, timedelta
 from typing import Any
 from urllib.parse import urlsplit
 from uuid import UUID
 
-from django.db.models import Count, OuterRef, Q, QuerySet, Subquery
+from django.db.models import Count, OuterRef, QuerySet, Subquery
 
 from actions.models import Action, ActionKind
 from actions.plans.selectors import recoveries_for
 from awfdrs_site.charts import Range
-from awfdrs_site.figures import rate_chart
+from awfdrs_site.figures import rate_chart, window_of
 from awfdrs_site.kernel.problem import not_found
-from awfdrs_site.kernel.sql import DateBin
 from incidents.models import Incident
-from incidents.pages import OPEN
 from incidents.selectors import incidents_for
+from incidents.states import OPEN
+from ingestion import counts
+from ingestion.counts import Window
 from ingestion.models import Event
-from safety.models import EventKind, KillSwitch
+from safety.models import KillSwitch
 from safety.selectors import policy_for
 from safety.switches import switch_stopping
 from tenants.access import Identity
 from tenants.models import Scope, Tenant, Workflow
 from tenants.selectors import admins_of
 
-HOUR = timedelta(hours=1)
+HOUR, TEN_MINUTES = timedelta(hours=1), timedelta(minutes=10)
 HOURS = 24
 # A reply older than that says nothing about whether the engine answers today.
 REPLIES = timedelta(days=7)
@@ -37,19 +39,18 @@ SHOWN = 10
 
 @dataclass
 class Traffic:
-    """What became of a workflow's runs in each of the last 24 hours, oldest first."""
+    """What became of a workflow's runs: in each of 24 hours, oldest first, the running one last.
+
+    `hour` is (failed, of how many) in the last hour, from the round ten minutes it began in.
+    """
 
     failed: list[int] = field(default_factory=lambda: [0] * HOURS)
     succeeded: list[int] = field(default_factory=lambda: [0] * HOURS)
-
-    @property
-    def hour(self) -> tuple[int, int]:
-        """How many of how many failed in the last hour."""
-        return self.failed[-1], self.failed[-1] + self.succeeded[-1]
+    hour: tuple[int, int] = (0, 0)
 
     @property
     def day(self) -> tuple[int, int]:
-        """The same in the last 24 hours."""
+        """The same in all of the hours."""
         return sum(self.failed), sum(self.failed) + sum(self.succeeded)
 
 
@@ -107,26 +108,25 @@ def list_page(tenant: Tenant, stops: Sequence[KillSwitch], now: datetime) -> dic
 
 
 def traffic(tenant: Tenant, now: datetime) -> dict[UUID, Traffic]:
-    """Of each workflow that sent an event in the last 24 hours. One query."""
-    start = now - HOUR * HOURS
-    hours = (
-        Event.objects.filter(tenant=tenant, received_at__gte=start)
-        .annotate(at=DateBin(HOUR, "received_at", start))
-        .values("workflow_id", "at")
-        .annotate(
-            failed=Count("pk", filter=Q(kind=EventKind.FAILURE)),
-            succeeded=Count("pk", filter=Q(kind=EventKind.SUCCESS)),
-        )
-        .values_list("workflow_id", "at", "failed", "succeeded")
-    )
-    found: dict[UUID, Traffic] = {}
-    for workflow_id, at, failed, succeeded in hours:
-        of = found.setdefault(workflow_id, Traffic())
+    """Of each workflow that sent an event lately. One query."""
+    this_hour = _floor(now, HOUR)
+    start = this_hour - HOUR * (HOURS - 1)
+    lately = Window(_floor(now - HOUR, TEN_MINUTES), 2 * HOUR)
+    hours, last = counts.read(tenant, Window(start, HOUR), lately, each=True)
+    found: dict[UUID | None, Traffic] = defaultdict(Traffic)
+    for step in hours:
+        of = found[step.workflow_id]
         # What was stamped while the page was made belongs to the last hour.
-        hour = min((at - start) // HOUR, HOURS - 1)
-        of.failed[hour] += failed
-        of.succeeded[hour] += succeeded
-    return found
+        hour = min((step.at - start) // HOUR, HOURS - 1)
+        of.failed[hour] += step.failures
+        of.succeeded[hour] += step.successes
+    for step in last:
+        found[step.workflow_id].hour = (step.failures, step.failures + step.successes)
+    return {pk: of for pk, of in found.items() if pk}
+
+
+def _floor(at: datetime, step: timedelta) -> datetime:
+    return at - (at - datetime.fromtimestamp(0, UTC)) % step
 
 
 def last_replies(
@@ -147,6 +147,7 @@ def workflow_page(
 ) -> dict[str, Any]:
     """Everything `workflows/detail.html` asks for. Eight queries."""
     tenant = identity.tenant
+    [steps] = counts.read(tenant, window_of(rng, now), workflow=workflow)
     incidents = incidents_for(tenant).filter(workflow=workflow)
     recoveries = recoveries_for(tenant).filter(incident__workflow=workflow)
     may_act = Scope.ACT in identity.scopes
@@ -156,7 +157,7 @@ def workflow_page(
         "stop": switch_stopping(stops, "automation", workflow_id=workflow.pk),
         "reply": last_replies(tenant, now, workflow).get(workflow.pk),
         "hosts": [urlsplit(url).netloc.rpartition("@")[2] for url in addresses],
-        "chart": rate_chart(tenant, rng, now, workflow),
+        "chart": rate_chart(tenant, rng, now, steps, workflow),
         "incidents": incidents.order_by("-last_seen_at")[:SHOWN],
         "recoveries": recoveries[:SHOWN],
         "policy": policy_for(tenant.pk, workflow.pk),

@@ -5,7 +5,8 @@ from __future__ import annotations
 from django.contrib import admin
 
 from incidents.models import Incident
-from tenants.backoffice import ReadOnlyAdmin, TenantFilter
+from tenants.backoffice import TenantFilter
+from tenants.backoffice_lists import NewestChoices, ReadOnlyAdmin
 
 
 @admin.register(Incident)
@@ -13,6 +14,8 @@ class IncidentAdmin(ReadOnlyAdmin):
     list_display = (
         "label", "title", "status", "severity", "workflow", "tenant", "event_count", "last_seen_at"
     )  # fmt: skip
-    list_filter = (TenantFilter, "status", "severity")
+    list_filter = (TenantFilter, ("status", NewestChoices), ("severity", NewestChoices))
     list_select_related = ("workflow", "tenant")
-    search_fields = ("title",)
+    search_fields = ("id", "number", "signature")
+    search_help_text = "An incident's number (12 finds INC-12), id or signature, whole."
+    in_tenant = ("-last_seen_at",)

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from datetime import datetime
 from typing import Any
 
@@ -13,14 +13,15 @@ from incidents.models import Incident, TimelineEntry
 
 def changed(incident: Incident) -> None:
     """Send the incident's row to the lists and a hint to its page and the figures."""
-    live.publish(
-        incident.tenant_id,
-        "incidents",
-        template="incidents/_row.html",
-        context={"incident": incident},
-    )
-    live.publish(incident.tenant_id, f"incident:{incident.pk}", data={"id": str(incident.pk)})
-    live.publish(incident.tenant_id, "overview", data={"incident": str(incident.pk)})
+    live.publish(incident.tenant_id, "incidents", incident.pk)
+    live.publish(incident.tenant_id, f"incident:{incident.pk}")
+    live.publish(incident.tenant_id, "overview")
+
+
+def values_of(incident: Incident, names: Iterable[str]) -> dict[str, Any]:
+    """Fields of the incident as `data` of a timeline entry: ids, and instants as text."""
+    values = {name: getattr(incident, name) for name in names}
+    return {k: v.isoformat() if isinstance(v, datetime) else v for k, v in values.items()}
 
 
 def note(
@@ -43,7 +44,5 @@ def note(
         text=text,
         data=dict(data or {}),
     )
-    live.publish(
-        incident.tenant_id, "feed", template="partials/_feed_line.html", context={"entry": entry}
-    )
+    live.publish(incident.tenant_id, "feed", entry.pk)
     return entry

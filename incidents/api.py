@@ -15,7 +15,7 @@ from rest_framework.response import Response
 from awfdrs_site.kernel.pages import words_of
 from awfdrs_site.kernel.problem import FieldError, invalid
 from awfdrs_site.kernel.rest import Body, NothingBody
-from incidents import bulk, services, snoozing
+from incidents import bulk, services, snoozing, undoing
 from incidents.filters import (
     DEFAULT_ORDERING,
     ORDERINGS,
@@ -30,11 +30,13 @@ from incidents.serializers import (
     BulkBody,
     BulkReport,
     CommentBody,
+    CommentedSerializer,
     IncidentSerializer,
     OptionalComment,
     SnoozeBody,
     StatusBody,
     TimelineEntrySerializer,
+    UnacknowledgeBody,
 )
 from ingestion.models import Event
 from ingestion.serializers import EventSerializer
@@ -168,6 +170,19 @@ class Acknowledge(_Command):
         )
 
 
+class Unacknowledge(_Command):
+    """Take an acknowledgement back; 409 if another stands there now, or none."""
+
+    body_class = UnacknowledgeBody
+
+    @extend_schema(tags=TAGS, operation_id="incidents_unacknowledge", request=UnacknowledgeBody)
+    def post(self, request: Request, pk: UUID) -> Response:
+        return self.command(request, pk)
+
+    def run(self, incident: Incident, identity: Identity, body: dict[str, Any]) -> None:
+        undoing.unacknowledge(incident=incident, actor=identity.actor, now=timezone.now(), **body)
+
+
 class Assign(_Command):
     """Give it to a member of the tenant, or to nobody."""
 
@@ -182,17 +197,19 @@ class Assign(_Command):
         services.assign(incident=incident, user=user, actor=identity.actor, now=timezone.now())
 
 
-class Comment(_Command):
-    """Add a remark to the timeline."""
+class Comment(TenantView):
+    """Add a remark to the timeline; `@` and a member's user name tells that member."""
 
-    body_class = CommentBody
+    scopes = {"POST": "act"}
+    serializer_class = CommentedSerializer
 
     @extend_schema(tags=TAGS, operation_id="incidents_comment", request=CommentBody)
     def post(self, request: Request, pk: UUID) -> Response:
-        return self.command(request, pk)
-
-    def run(self, incident: Incident, identity: Identity, body: dict[str, Any]) -> None:
-        services.comment(incident=incident, actor=identity.actor, now=timezone.now(), **body)
+        incident = get_incident_for(self.tenant, pk)
+        said: dict[str, Any] = {"actor": self.identity.actor, "now": timezone.now()}
+        entry = services.comment(incident=incident, **said, **self.body(CommentBody, request))
+        incident.mentions = entry.data["mentions"]  # type: ignore[attr-defined]
+        return Response(CommentedSerializer(incident).data)
 
 
 class Snooze(_Command):

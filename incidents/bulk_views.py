@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+from datetime import datetime
 from typing import Any
 from uuid import UUID
 
 from django.contrib import messages
+from django.contrib.messages import constants
 from django.http import HttpResponse
 from django.utils import timezone
 from django.views.decorators.http import require_POST
@@ -13,13 +15,21 @@ from django.views.decorators.http import require_POST
 from awfdrs_site.kernel.pages import back, posted, told, words_of
 from awfdrs_site.kernel.problem import FieldError, invalid
 from incidents import bulk, snoozing
+from incidents.merging_views import to_choice
+from incidents.models import TimelineKind
 from incidents.pages import LEFT
+from incidents.undo_views import TOLD, offer
 from incidents.views import person_of, reason_of, zone_of
 from tenants.access import require
 from tenants.middleware import PageRequest
 from tenants.models import Scope
 
-_TOLD = 3
+# What each verb that can be taken back leaves in the timeline.
+_KINDS = {
+    "acknowledge": TimelineKind.ACKNOWLEDGED,
+    "assign": TimelineKind.ASSIGNED,
+    "snooze": TimelineKind.SNOOZED,
+}
 
 
 @require_POST
@@ -29,6 +39,8 @@ def bulk_action(request: PageRequest) -> HttpResponse:
     ids = _ids(request)
     request.session[LEFT] = [str(pk) for pk in ids]
     verb = posted(request, "do", 20)
+    if verb == "merge" and ids:
+        return to_choice(request, ids)
     with told(request, ""):
         if verb not in bulk.VERBS:
             raise invalid([FieldError("do", "invalid_choice", "Say what to do with them.")])
@@ -36,7 +48,7 @@ def bulk_action(request: PageRequest) -> HttpResponse:
         do = bulk.command(verb, identity, now, _options(request, verb))
         report = bulk.do_each(incidents, do)
         request.session[LEFT] = [str(incident.pk) for incident, _ in report.left]
-        _tell(request, verb, report)
+        _tell(request, verb, report, now)
     return back(request, "incidents:list")
 
 
@@ -64,12 +76,19 @@ def _options(request: PageRequest, verb: str) -> dict[str, Any]:
     return options
 
 
-def _tell(request: PageRequest, verb: str, report: bulk.Report) -> None:
+def _tell(request: PageRequest, verb: str, report: bulk.Report, now: datetime) -> None:
+    words, level = _words(verb, report), constants.ERROR if report.left else constants.SUCCESS
+    if verb in _KINDS:
+        offer(request, words, report.done, _KINDS[verb], now, level)
+    else:
+        messages.add_message(request, level, words)
+
+
+def _words(verb: str, report: bulk.Report) -> str:
     done, left = len(report.done), len(report.left)
     if not left:
-        messages.success(request, f"{done} {bulk.VERBS[verb]}")
-        return
+        return f"{done} {bulk.VERBS[verb]}"
     result = f"{done} of {done + left} {bulk.VERBS[verb]}"
-    why = [f"{incident.label}: {words_of(problem)}" for incident, problem in report.left[:_TOLD]]
+    why = [f"{incident.label}: {words_of(problem)}" for incident, problem in report.left[:TOLD]]
     more = left - len(why)
-    messages.error(request, " ".join([f"{result}.", *why, f"And {more} more." if more else ""]))
+    return " ".join([f"{result}.", *why, f"And {more} more." if more else ""])

@@ -3,20 +3,43 @@
 from __future__ import annotations
 
 from datetime import datetime
+from typing import ClassVar
 
 from django.conf import settings
 from django.db import models
-from django.db.models import Q
+from django.db.models import F, Q
 
 from awfdrs_site.kernel.ids import uuid7
-from incidents.states import IncidentStatus, Recovery
+from incidents.mentions import Piece, pieces
+from incidents.states import CLOSED, IncidentStatus, Recovery
+from incidents.view_models import SavedView
 from ingestion.models import Event
 from safety.models import Severity
 from tenants.models import Tenant, Workflow
 
+__all__ = [
+    "FailingResource",
+    "Incident",
+    "IncidentEvent",
+    "MemberCount",
+    "SavedView",
+    "TimelineEntry",
+    "TimelineKind",
+]
+
+
+class StandingIncidents(models.Manager["Incident"]):
+    """All but those that were merged into another: nobody lists them or acts on them."""
+
+    def get_queryset(self) -> models.QuerySet[Incident]:
+        return super().get_queryset().filter(merged_into=None)
+
 
 class Incident(models.Model):
     """All failures of one signature until they stop. At most one is open per tenant and signature.
+
+    One that was merged keeps its row as it was, out of sight of `objects`; only its counts and
+    times of events go on, so that a split has just to take them off the survivor's (merging.py).
 
     `signature` is a digest (text in a btree index fails over 2,704 bytes); `signature_text` is
     what people read. Times are of receipt; `resolved_at` is kept when it reopens.
@@ -57,13 +80,21 @@ class Incident(models.Model):
         settings.AUTH_USER_MODEL, on_delete=models.SET_NULL, null=True, related_name="+"
     )
     correlation_id = models.CharField(max_length=128, blank=True)
+    # Where its failures are counted now; that one may be merged in turn.
+    merged_into = models.ForeignKey(
+        "self", on_delete=models.PROTECT, null=True, related_name="+", db_index=False
+    )
+    merged_at = models.DateTimeField(null=True)
+
+    objects = StandingIncidents()
+    everything: ClassVar[models.Manager[Incident]] = models.Manager()
 
     class Meta:
         constraints = [
             # The lock behind I1: two workers cannot open two incidents for one signature.
             models.UniqueConstraint(
                 fields=["tenant", "signature"],
-                condition=~Q(status=IncidentStatus.RESOLVED),
+                condition=~Q(status=IncidentStatus.RESOLVED) & Q(merged_into=None),
                 name="incident_one_open_per_signature",
             ),
             models.UniqueConstraint(fields=["tenant", "number"], name="incident_number"),
@@ -80,11 +111,26 @@ class Incident(models.Model):
                 & ~Q(status__in=[IncidentStatus.RESOLVED, IncidentStatus.IGNORED]),
                 name="incident_snoozed_is_open",
             ),
+            models.CheckConstraint(
+                condition=Q(merged_into__isnull=True, merged_at__isnull=True)
+                | Q(merged_into__isnull=False, merged_at__isnull=False) & ~Q(merged_into=F("id")),
+                name="incident_merged_at_a_time",
+            ),
         ]
         indexes = [
             models.Index(fields=["tenant", "status", "-last_seen_at"], name="incident_by_status"),
             models.Index(fields=["tenant", "-last_seen_at"], name="incident_by_time"),
             models.Index(fields=["tenant", "signature", "-resolved_at"], name="incident_by_sig"),
+            # What the figures of recovery count: what ended, and what began, since then.
+            models.Index(
+                fields=["tenant", "-resolved_at"],
+                name="incident_by_end",
+                condition=Q(status=IncidentStatus.RESOLVED),
+            ),
+            models.Index(fields=["tenant", "-opened_at"], name="incident_by_start"),
+            models.Index(
+                fields=["merged_into"], name="incident_merged", condition=~Q(merged_into=None)
+            ),
         ]
 
     def __str__(self) -> str:
@@ -102,7 +148,9 @@ class Incident(models.Model):
     @property
     def state(self) -> str:
         """One word for people: how the incident stands, the most telling fact first."""
-        if self.status in (IncidentStatus.RESOLVED, IncidentStatus.IGNORED):
+        if self.merged_into_id:
+            return "merged"
+        if self.status in CLOSED:
             return self.status
         words = {
             Recovery.WAITING: "waiting",
@@ -115,12 +163,20 @@ class Incident(models.Model):
         return words.get(Recovery(self.recovery), default)
 
 
+def _origin() -> models.ForeignKey[Incident | None, Incident | None]:
+    """Which merged incident a row would be in, had there been no merge; None: the one it is in."""
+    return models.ForeignKey(
+        Incident, on_delete=models.CASCADE, null=True, related_name="+", db_index=False
+    )
+
+
 class IncidentEvent(models.Model):
     """An event's place in an incident; events themselves never change."""
 
     incident = models.ForeignKey(
         Incident, on_delete=models.CASCADE, related_name="members", db_index=False
     )
+    origin = _origin()
     event = models.OneToOneField(Event, on_delete=models.CASCADE, related_name="membership")
 
     class Meta:
@@ -130,14 +186,29 @@ class IncidentEvent(models.Model):
         return f"{self.event_id} in {self.incident_id}"
 
 
+class MemberCount(models.Model):
+    """How many events of an incident came in within a minute; a trigger keeps it (trends.py)."""
+
+    pk = models.CompositePrimaryKey("incident_id", "at")
+    # No foreign key: the rows go when the members do.
+    incident_id = models.UUIDField()
+    at = models.DateTimeField()
+    events = models.IntegerField()
+
+    def __str__(self) -> str:
+        return f"{self.events} from {self.at}"
+
+
 class FailingResource(models.Model):
     """One thing an incident broke (an order, a contact) and whether it has recovered.
 
     The empty resource stands for failures that name none. An incident is over when nothing in it
-    still fails, and a retry asks for just what does.
+    still fails, and a retry asks for just what does. After a merge the same thing may stand in it
+    once for each origin, so that a split tells them apart again; who counts things counts names.
     """
 
     incident = models.ForeignKey(Incident, on_delete=models.CASCADE, related_name="resources")
+    origin = _origin()
     resource_type = models.CharField(max_length=100, blank=True)
     resource_id = models.CharField(max_length=255, blank=True)
     failed_at = models.DateTimeField()
@@ -149,7 +220,9 @@ class FailingResource(models.Model):
     class Meta:
         constraints = [
             models.UniqueConstraint(
-                fields=["incident", "resource_type", "resource_id"], name="failing_resource_once"
+                fields=["incident", "origin", "resource_type", "resource_id"],
+                nulls_distinct=False,
+                name="failing_resource_once",
             )
         ]
 
@@ -174,6 +247,9 @@ class TimelineKind(models.TextChoices):
     ASSIGNED = "assigned", "Assigned"
     SNOOZED = "snoozed", "Snoozed"
     WOKEN = "woken", "Woken"
+    MERGED = "merged", "Merged"
+    SPLIT = "split", "Split"
+    UNDONE = "undone", "Taken back"
     COMMENT = "comment", "Comment"
     CHANGE = "change", "Change"
 
@@ -185,6 +261,7 @@ class TimelineEntry(models.Model):
     incident = models.ForeignKey(
         Incident, on_delete=models.CASCADE, related_name="timeline", db_index=False
     )
+    origin = _origin()
     at = models.DateTimeField()
     actor_kind = models.CharField(max_length=8)
     actor = models.CharField(max_length=150)
@@ -196,8 +273,38 @@ class TimelineEntry(models.Model):
         indexes = [
             models.Index(fields=["incident", "-id"], name="timeline_of_incident"),
             models.Index(fields=["tenant", "-id"], name="timeline_feed"),
+            # Whether a person had a hand in it: few entries say so.
+            models.Index(
+                fields=["incident", "at"],
+                name="timeline_by_person",
+                condition=Q(actor_kind="person", kind__in=["resolved", "approval"]),
+            ),
         ]
         verbose_name_plural = "timeline entries"
 
     def __str__(self) -> str:
         return self.text
+
+    @property
+    def pieces(self) -> list[Piece]:
+        """A comment's text with the members it names."""
+        return pieces(self.text, self.data.get("mentions", []))
+
+
+class Mention(models.Model):
+    """A member whom a comment names; unseen until they have opened the incident since."""
+
+    entry = models.ForeignKey(
+        TimelineEntry, on_delete=models.CASCADE, related_name="mentions", db_index=False
+    )
+    user = models.ForeignKey(
+        settings.AUTH_USER_MODEL, on_delete=models.CASCADE, related_name="+", db_index=False
+    )
+    seen_at = models.DateTimeField(null=True)
+
+    class Meta:
+        constraints = [models.UniqueConstraint(fields=["entry", "user"], name="mention_once")]
+        indexes = [models.Index(fields=["user", "-entry"], name="mention_of_person")]
+
+    def __str__(self) -> str:
+        return f"{self.user_id} in {self.entry_id}"

@@ -10,11 +10,13 @@ from django.contrib.auth.models import User
 from django.db.models import Count, F, Q, QuerySet, Window
 
 from awfdrs_site.kernel.actor import MACHINE
-from awfdrs_site.kernel.problem import not_found
+from awfdrs_site.kernel.problem import Problem, not_found
 from incidents.models import FailingResource, Incident, TimelineEntry, TimelineKind
 from incidents.states import IncidentStatus
 from ingestion.models import Event
 from tenants.models import Tenant
+
+THING = ("resource_type", "resource_id")
 
 
 def incidents_for(tenant: Tenant) -> QuerySet[Incident]:
@@ -22,11 +24,37 @@ def incidents_for(tenant: Tenant) -> QuerySet[Incident]:
 
 
 def get_incident_for(tenant: Tenant, pk: UUID | str) -> Incident:
-    """The tenant's incident, or the same 404 that an unknown id gets."""
-    incident = incidents_for(tenant).filter(pk=pk).first()
+    """The tenant's incident, or the same 404 that an unknown id gets.
+
+    For one that was merged, 409 `incident_merged` that names the survivor.
+    """
+    rows = Incident.everything.filter(tenant=tenant).select_related("workflow", "assignee")
+    incident = rows.filter(pk=pk).first()
     if incident is None:
         raise not_found("No such incident.")
+    refuse_merged(incident)
     return incident
+
+
+def refuse_merged(incident: Incident) -> None:
+    """409 `incident_merged` for an incident that was merged; pages go on to the survivor's."""
+    survivor = incident
+    while survivor.merged_into is not None:
+        survivor = survivor.merged_into
+    if survivor != incident:
+        raise Problem(
+            409,
+            "incident_merged",
+            f"{incident.label} was merged into {survivor.label}.",
+            page=("incidents:detail", survivor.pk),
+            merged_into={"id": str(survivor.pk), "label": survivor.label},
+        )
+
+
+def merged_into(incident: Incident) -> list[Incident]:
+    """What was merged into it, by number."""
+    rows = Incident.everything.filter(merged_into=incident).select_related("workflow")
+    return list(rows.order_by("number"))
 
 
 def members_of(tenant: Tenant) -> list[User]:
@@ -66,10 +94,14 @@ class Broken:
 
 def broken_by(incident: Incident, names: int = 5) -> Broken:
     """By one query."""
+    # A thing that stands in it for several origins is one, failing if it is so for any.
+    each = incident.resources.order_by(
+        *THING, F("recovered_at").asc(nulls_first=True), "-failed_at"
+    )
     rows = list(
-        incident.resources.annotate(
-            all=Window(Count("pk")), failing=Window(Count("pk", filter=Q(recovered_at=None)))
-        ).order_by(F("recovered_at").asc(nulls_first=True), "failed_at", "id")[:names]
+        FailingResource.objects.filter(pk__in=each.distinct(*THING).values("pk"))
+        .annotate(all=Window(Count("pk")), failing=Window(Count("pk", filter=Q(recovered_at=None))))
+        .order_by(F("recovered_at").asc(nulls_first=True), "failed_at", "id")[:names]
     )
     if not rows:
         return Broken(0, 0, [])

@@ -71,6 +71,15 @@ class IncidentSerializer(serializers.ModelSerializer[Incident]):
         read_only_fields = fields
 
 
+class CommentedSerializer(IncidentSerializer):
+    """The incident, and the members whom the comment named, by user name."""
+
+    mentions = serializers.ListField(child=serializers.CharField(), read_only=True)
+
+    class Meta(IncidentSerializer.Meta):
+        fields = (*IncidentSerializer.Meta.fields, "mentions")  # type: ignore[assignment]
+
+
 class TimelineEntrySerializer(serializers.ModelSerializer[TimelineEntry]):
     class Meta:
         model = TimelineEntry
@@ -89,6 +98,12 @@ class OptionalComment(Body):
 
 class CommentBody(Body):
     text = Text(max_length=COMMENT_LIMIT)
+
+
+class UnacknowledgeBody(Body):
+    """`acknowledged_at`: the acknowledgement that is meant; left out: the present one."""
+
+    acknowledged_at = Instant(required=False)
 
 
 class SnoozeBody(Body):

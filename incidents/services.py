@@ -16,10 +16,10 @@ from awfdrs_site.kernel.actor import MACHINE, Actor
 from awfdrs_site.kernel.problem import FieldError, Problem, invalid
 from awfdrs_site.kernel.transition import IllegalTransition, lock
 from awfdrs_site.kernel.transition import change_status as step
-from incidents import announce
-from incidents.models import Incident, TimelineKind
-from incidents.selectors import still_failing
-from incidents.states import TRANSITIONS, IncidentStatus, Recovery
+from incidents import announce, mentioned
+from incidents.models import Incident, TimelineEntry, TimelineKind
+from incidents.selectors import broken_by, refuse_merged
+from incidents.states import CLOSED, TRANSITIONS, IncidentStatus, Recovery
 
 COMMENT_LIMIT = 5_000
 _VERBS = {
@@ -40,7 +40,7 @@ def change_status(
     Resolving what still fails needs a comment, else 400. Opening again queues an analysis;
     resolving or ignoring lets the recovery see that it is over.
     """
-    incident = lock(incident)
+    incident = lock_standing(incident)
     if to == IncidentStatus.RESOLVED:
         _want_a_reason(incident, comment)
         move(incident, to, actor=actor, now=now, comment=comment, resolved_at=now)
@@ -58,7 +58,7 @@ def change_status(
 
 
 def _want_a_reason(incident: Incident, comment: str) -> None:
-    failing = 0 if comment.strip() else still_failing(incident).count()
+    failing = 0 if comment.strip() else broken_by(incident).failing
     if failing:
         what = "1 thing still fails" if failing == 1 else f"{failing} things still fail"
         detail = f"{what}: say why it is resolved all the same. Nothing was changed."
@@ -122,17 +122,26 @@ def acknowledge(
 
     409 `invalid_transition` where it is closed: there is nothing to have.
     """
-    incident = lock(incident)
+    incident = lock_standing(incident)
     refuse_closed(incident, "acknowledged")
     if incident.acknowledged_at is None:
-        set_fields(incident, actor, now, "acknowledged", acknowledged_at=now, acknowledged_by=user)
-        announce.note(incident, TimelineKind.ACKNOWLEDGED, "acknowledged", actor=actor, now=now)
+        taken: dict[str, Any] = {"acknowledged_at": now, "acknowledged_by": user}
+        data = set_fields(incident, actor, now, "acknowledged", **taken)
+        kind = TimelineKind.ACKNOWLEDGED
+        announce.note(incident, kind, "acknowledged", actor=actor, now=now, data=data)
+    return incident
+
+
+def lock_standing(incident: Incident) -> Incident:
+    """The incident, locked and read again; 409 `incident_merged` if it was merged meanwhile."""
+    incident = lock(incident)
+    refuse_merged(incident)
     return incident
 
 
 def refuse_closed(incident: Incident, wanted: str) -> None:
     """409 `invalid_transition` for a locked incident that is resolved or ignored."""
-    if incident.status in (IncidentStatus.RESOLVED, IncidentStatus.IGNORED):
+    if incident.status in CLOSED:
         raise IllegalTransition("incident", incident.status, wanted, TRANSITIONS[incident.status])
 
 
@@ -141,24 +150,30 @@ def assign(
     *, incident: Incident, user: AbstractBaseUser | None, actor: Actor, now: datetime
 ) -> Incident:
     """Give it to `user`, a member of the tenant; None takes it from everybody."""
-    incident = lock(incident)
+    incident = lock_standing(incident)
     member = user is None or incident.tenant.memberships.filter(user_id=user.pk).exists()
     if not member:
         raise invalid([FieldError("assignee", "not_a_member", "Not a member of this tenant.")])
     if incident.assignee_id != (user.pk if user else None):
-        set_fields(incident, actor, now, "assigned", assignee=user)
+        data = set_fields(incident, actor, now, "assigned", assignee=user)
         words = f"assigned it to {user.get_username()}" if user else "took the owner off"
-        announce.note(incident, TimelineKind.ASSIGNED, words, actor=actor, now=now)
+        announce.note(incident, TimelineKind.ASSIGNED, words, actor=actor, now=now, data=data)
     return incident
 
 
 def set_fields(
     incident: Incident, actor: Actor, now: datetime, verb: str, comment: str = "", **fields: Any
-) -> None:
-    """Set fields of the locked `incident` beside its status: saved, audited and announced."""
+) -> dict[str, Any]:
+    """Set fields of the locked `incident` beside its status: saved, audited and announced.
+
+    Returns the columns `before` and `after`, as data of the timeline's line: see undoing.py.
+    """
+    known = Incident._meta.concrete_fields
+    columns = [f.attname for f in known if f.name in fields or f.attname in fields]
+    before = announce.values_of(incident, columns)
     for name, value in fields.items():
         setattr(incident, name, value)
-    incident.save(update_fields=list(fields))
+    incident.save(update_fields=columns)
     after = {name: str(value) for name, value in fields.items()}
     audit.record(
         tenant_id=incident.tenant_id,
@@ -170,18 +185,25 @@ def set_fields(
         comment=comment,
     )
     announce.changed(incident)
+    return {"before": before, "after": announce.values_of(incident, columns)}
 
 
 @transaction.atomic
-def comment(*, incident: Incident, text: str, actor: Actor, now: datetime) -> Incident:
-    """Add a remark of 1 to 5,000 characters to the timeline."""
+def comment(*, incident: Incident, text: str, actor: Actor, now: datetime) -> TimelineEntry:
+    """Add a remark of 1 to 5,000 characters to the timeline; members whom it names hear of it.
+
+    The line's data says who that was: `mentions`, user names. Other names are plain words.
+    """
     text = text.strip()
     if not 1 <= len(text) <= COMMENT_LIMIT:
         detail = f"Between 1 and {COMMENT_LIMIT} characters."
         raise invalid([FieldError("text", "invalid_length", detail)])
-    announce.note(incident, TimelineKind.COMMENT, text, actor=actor, now=now)
+    named = mentioned.named_members(incident, text)
+    data = {"mentions": [user.username for user in named]}
+    entry = announce.note(incident, TimelineKind.COMMENT, text, actor=actor, now=now, data=data)
+    mentioned.tell(entry, named, actor, now)
     announce.changed(incident)
-    return incident
+    return entry
 
 
 def set_recovery(incident: Incident, recovery: str, **fields: Any) -> None:

@@ -17,10 +17,9 @@ from django.db.models import Q
 
 from awfdrs_site.kernel.actor import MACHINE, Actor
 from awfdrs_site.kernel.problem import FieldError, invalid
-from awfdrs_site.kernel.transition import lock
 from incidents import announce
 from incidents.models import Incident, TimelineKind
-from incidents.services import AWAKE, refuse_closed, set_fields
+from incidents.services import AWAKE, lock_standing, refuse_closed, set_fields
 from ingestion.models import Event
 
 LONGEST = timedelta(days=30)
@@ -63,14 +62,14 @@ def snooze(
 
     400 for a time that is past or over 30 days away; 409 `invalid_transition` where it is closed.
     """
-    incident = lock(incident)
+    incident = lock_standing(incident)
     if until is not None and not now < until <= now + LONGEST:
         detail = f"A time within the next {LONGEST.days} days."
         raise invalid([FieldError("until", "out_of_range", detail)])
     refuse_closed(incident, "snoozed")
     fields = {"snoozed_at": now, "snoozed_until": until, "snoozed_by": user}
-    set_fields(incident, actor, now, "snoozed", comment, **fields)
-    data = {"comment": comment, "until": until.isoformat() if until else None}
+    data = set_fields(incident, actor, now, "snoozed", comment, **fields)
+    data |= {"comment": comment, "until": until.isoformat() if until else None}
     words = f"snoozed it until {until:%d %b %H:%M} UTC" if until else "snoozed it until it recovers"
     announce.note(incident, TimelineKind.SNOOZED, words, actor=actor, now=now, data=data)
     return incident
@@ -79,7 +78,7 @@ def snooze(
 @transaction.atomic
 def wake(*, incident: Incident, actor: Actor, now: datetime) -> Incident:
     """End the snooze by hand. Idempotent."""
-    incident = lock(incident)
+    incident = lock_standing(incident)
     rouse(incident, "woke it", actor, now)
     return incident
 

@@ -14,6 +14,8 @@ class IncidentStatus(models.TextChoices):
 
 
 S = IncidentStatus
+CLOSED = (S.RESOLVED, S.IGNORED)
+OPEN = tuple(status for status in S if status not in CLOSED)
 TRANSITIONS: dict[str, frozenset[str]] = {
     S.NEW: frozenset({S.ANALYZING, S.RESOLVED, S.IGNORED}),
     S.ANALYZING: frozenset({S.ACTIONED, S.RESOLVED, S.IGNORED}),

@@ -139,6 +139,16 @@ def template_of(message: str) -> str:
     return _VARIABLE.sub(_replacement, telling_line(message))
 
 
+def taken_out(message: str) -> list[tuple[str, str]]:
+    """What `template_of` takes out of a message, in order: each mask and what stood there."""
+    found = []
+    for match in _VARIABLE.finditer(telling_line(message)):
+        mask = _replacement(match)
+        if mask != match.group():
+            found.append((mask, match.group()))
+    return found
+
+
 def shape_of(template: str) -> str:
     """The template without the types of its masks and without case: what is compared.
 

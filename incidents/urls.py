@@ -2,12 +2,22 @@
 
 from django.urls import path
 
-from incidents import bulk_views, views
+from incidents import bulk_views, mention_views, merging_views, saved_view_views, undo_views, views
 
 urlpatterns = [
     path("incidents/", views.incident_list, name="list"),
     path("incidents/bulk", bulk_views.bulk_action, name="bulk"),
+    path("incidents/<uuid:pk>/events", views.events, name="events"),
+    path("incidents/views", saved_view_views.save, name="save_view"),
+    path("incidents/views/<uuid:pk>", saved_view_views.change, name="change_view"),
+    path("incidents/views/<uuid:pk>/delete", saved_view_views.delete, name="delete_view"),
+    path("incidents/views/<uuid:pk>/restore", saved_view_views.restore, name="restore_view"),
+    path("incidents/merge", merging_views.merge, name="merge"),
+    path("incidents/<uuid:pk>/unmerge", merging_views.unmerge, name="unmerge"),
+    path("incidents/undo", undo_views.undo, name="undo"),
+    path("mentions/", mention_views.mentions, name="mentions"),
     path("incidents/<uuid:pk>/acknowledge", views.acknowledge, name="acknowledge"),
+    path("incidents/<uuid:pk>/unacknowledge", undo_views.unacknowledge, name="unacknowledge"),
     path("incidents/<uuid:pk>/assign", views.assign, name="assign"),
     path("incidents/<uuid:pk>/comment", views.comment, name="comment"),
     path("incidents/<uuid:pk>/ignore", views.ignore, name="ignore"),

@@ -8,15 +8,16 @@ from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
 
 from django.contrib.auth.models import User
 from django.http import HttpResponse
-from django.shortcuts import render
+from django.shortcuts import redirect, render
 from django.utils import timezone
 from django.views.decorators.http import require_POST, require_safe
 
 from awfdrs_site.kernel.pages import back, posted, told
 from awfdrs_site.kernel.problem import FieldError, invalid
-from incidents import pages, services, snoozing
-from incidents.models import Incident
+from incidents import pages, services, snoozing, story
+from incidents.models import Incident, TimelineKind
 from incidents.selectors import get_incident_for
+from incidents.undo_views import offer
 from tenants.access import require
 from tenants.middleware import PageRequest
 from tenants.models import Scope
@@ -28,8 +29,17 @@ DETAIL = "incidents:detail"
 @require_safe
 def incident_list(request: PageRequest) -> HttpResponse:
     identity = require(request.identity, Scope.READ)
+    if canonical := pages.moved(request):
+        return redirect(canonical)
     context = pages.list_page(request, identity, timezone.now())
     return render(request, "incidents/list.html", context)
+
+
+@require_safe
+def events(request: PageRequest, pk: UUID) -> HttpResponse:
+    """All events of an incident, a page at a time."""
+    incident = get_incident_for(require(request.identity, Scope.READ).tenant, pk)
+    return render(request, "incidents/events.html", story.events_page(incident, request))
 
 
 def _mine(request: PageRequest, pk: UUID) -> Incident:
@@ -39,23 +49,25 @@ def _mine(request: PageRequest, pk: UUID) -> Incident:
 
 @require_POST
 def acknowledge(request: PageRequest, pk: UUID) -> HttpResponse:
-    incident = _mine(request, pk)
-    with told(request, f"{incident.label} is acknowledged"):
+    incident, now = _mine(request, pk), timezone.now()
+    with told(request, ""):
         services.acknowledge(
-            incident=incident, user=request.user, actor=request.identity.actor, now=timezone.now()
+            incident=incident, user=request.user, actor=request.identity.actor, now=now
         )
+        words = f"{incident.label} is acknowledged"
+        offer(request, words, [incident], TimelineKind.ACKNOWLEDGED, now)
     return back(request, DETAIL, pk)
 
 
 @require_POST
 def assign(request: PageRequest, pk: UUID) -> HttpResponse:
     """To the person whose id is posted as `assignee`; to nobody if it is empty."""
-    incident = _mine(request, pk)
-    with told(request, f"{incident.label} has its owner"):
+    incident, now = _mine(request, pk), timezone.now()
+    with told(request, ""):
         user = person_of(request.POST.get("assignee", ""))
-        services.assign(
-            incident=incident, user=user, actor=request.identity.actor, now=timezone.now()
-        )
+        services.assign(incident=incident, user=user, actor=request.identity.actor, now=now)
+        words = f"{incident.label} has its owner" if user else f"{incident.label} has no owner"
+        offer(request, words, [incident], TimelineKind.ASSIGNED, now)
     return back(request, DETAIL, pk)
 
 
@@ -120,9 +132,8 @@ def resolve(request: PageRequest, pk: UUID) -> HttpResponse:
 @require_POST
 def snooze(request: PageRequest, pk: UUID) -> HttpResponse:
     """For as long as `for` says, by the clock of the reader's `zone`."""
-    incident = _mine(request, pk)
-    with told(request, f"{incident.label} is snoozed"):
-        now = timezone.now()
+    incident, now = _mine(request, pk), timezone.now()
+    with told(request, ""):
         snoozing.snooze(
             incident=incident,
             until=snoozing.until_of(posted(request, "for", 20), zone_of(request), now),
@@ -131,6 +142,8 @@ def snooze(request: PageRequest, pk: UUID) -> HttpResponse:
             now=now,
             comment=posted(request, "comment"),
         )
+        words = f"{incident.label} is snoozed"
+        offer(request, words, [incident], TimelineKind.SNOOZED, now)
     return back(request, DETAIL, pk)
 
 

@@ -130,7 +130,7 @@ class Admission:
     def count_saved(self) -> None:
         """Add what the breakers refused to their counters; once, at the end."""
         for vendor_id, count in sorted(self._saved.items()):
-            breakers.count_saved(vendor_id, count)
+            breakers.count_saved(vendor_id, self.now, count)
 
     def _vendor_now(self, draft: Draft) -> Vendor | None:
         """The vendor after a look at what it did lately; one look a request."""

@@ -73,6 +73,17 @@ class Event(models.Model):
                 name="event_by_vendor_call",
                 condition=~models.Q(vendor_outcome=""),
             ),
+            # The few markers of a chart, among events that are nearly all of other kinds.
+            models.Index(
+                fields=["tenant", "-received_at"],
+                name="event_changes",
+                condition=models.Q(kind=EventKind.CHANGE),
+            ),
+            models.Index(
+                fields=["workflow", "-received_at"],
+                name="event_changes_of_workflow",
+                condition=models.Q(kind=EventKind.CHANGE),
+            ),
         ]
 
     def __str__(self) -> str:
@@ -82,3 +93,40 @@ class Event(models.Model):
     def error_message(self) -> str:
         value = self.payload.get("error_message", "")
         return value if isinstance(value, str) else ""
+
+
+class EventCount(models.Model):
+    """How many events a workflow sent in one step of time; derived from the events, see counts.
+
+    `step_minutes` is one of counts.STEPS; a step starts on a round time of UTC.
+    """
+
+    pk = models.CompositePrimaryKey("tenant_id", "step_minutes", "at", "workflow_id")
+    # No foreign keys: what is derived may outlive its origin for a moment, and locks nothing of it.
+    tenant_id = models.UUIDField()
+    step_minutes = models.PositiveSmallIntegerField()
+    at = models.DateTimeField()
+    workflow_id = models.UUIDField()
+    events = models.IntegerField()
+    failures = models.IntegerField()
+    successes = models.IntegerField()
+
+    def __str__(self) -> str:
+        return f"{self.events} from {self.at}"
+
+
+class FreshCount(models.Model):
+    """What a statement added to a minute and `counts.fold` has not put into EventCount yet.
+
+    Written by a trigger beside the events, whoever inserts them (or removes them: then negative).
+    """
+
+    tenant_id = models.UUIDField()
+    at = models.DateTimeField()
+    workflow_id = models.UUIDField()
+    events = models.IntegerField()
+    failures = models.IntegerField()
+    successes = models.IntegerField()
+
+    def __str__(self) -> str:
+        return f"{self.events:+} from {self.at}"

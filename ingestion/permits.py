@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from datetime import datetime
 from uuid import uuid4
 
 from django.utils import timezone
@@ -36,20 +37,20 @@ class VendorPermit(TenantView):
         known, now = get_vendor_for(self.tenant, name), timezone.now()
         vendor = calls.current(self.tenant.pk, known.name, known, now) or known
         if not (permit := breakers.look(vendor, now)).allowed:
-            raise _refused(vendor, permit)
+            raise _refused(vendor, permit, now)
         answer = limiter.take(limiter.calls_of(vendor, now))
         if answer.over is not None:
             raise limiter.refusal(answer, "calls a minute of this vendor")
         permit = breakers.take(vendor, f"permit:{uuid4()}", now)
         if not permit.allowed:
-            raise _refused(vendor, permit)
+            raise _refused(vendor, permit, now)
         until = permit.lease.until if permit.lease else None
         document = {"allowed": True, "breaker_state": permit.state, "probe_until": until}
         return Response(PermitSerializer(document).data, headers={"Cache-Control": "no-store"})
 
 
-def _refused(vendor: Vendor, permit: Permit) -> Problem:
-    breakers.count_saved(vendor.pk)
+def _refused(vendor: Vendor, permit: Permit, now: datetime) -> Problem:
+    breakers.count_saved(vendor.pk, now)
     detail = f"The circuit breaker of vendor {echo(vendor.name)} lets no call through now."
     headers = {"Retry-After": str(permit.retry_after_seconds)}
     return Problem(503, "circuit_open", detail, headers=headers, vendor=vendor.name)

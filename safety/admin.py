@@ -12,8 +12,9 @@ from django.utils import timezone
 from unfold.widgets import UnfoldAdminSelectWidget
 
 from awfdrs_site.kernel.problem import Problem
-from safety import rule_rows, services
+from safety import rule_guides, rule_rows, services
 from safety.codes import normalise_code
+from safety.line_field import LinesField
 from safety.models import (
     AutomationPolicy,
     Backoff,
@@ -29,6 +30,7 @@ from safety.retry_picture import picture
 from safety.rule_admin import RuleAdmin, RuleForm
 from safety.rule_types import CATEGORIES
 from safety.ruleset import check_pattern
+from tenants.acts import act
 from tenants.backoffice import (
     TenantAdmin,
     TenantFilter,
@@ -71,6 +73,7 @@ class VendorAdmin(TenantAdmin):
     list_filter = (TenantFilter, "breaker_state")
     list_select_related = ("tenant",)
     search_fields = ("name",)
+    search_help_text = "Part of a vendor's name."
     fields = (
         "tenant", "name", "failure_threshold", "window_seconds", "minimum_calls", "failure_ratio",
         "slow_call_ms", "open_seconds", "half_open_probes", "probe_seconds", "on_open",
@@ -90,6 +93,8 @@ class VendorAdmin(TenantAdmin):
 
 
 class _RetryPolicyForm(RuleForm):
+    guide = rule_guides.RETRY_POLICY
+
     def clean(self) -> dict[str, Any]:
         values = super().clean()
         initial, longest = values.get("initial_delay_seconds"), values.get("max_delay_seconds")
@@ -108,6 +113,7 @@ class RetryPolicyAdmin(RuleAdmin):
         "name", "tenant", "kind", "max_retries", "initial_delay_seconds", "max_delay_seconds"
     )  # fmt: skip
     search_fields = ("name",)
+    search_help_text = "Part of a policy's name."
     readonly_fields = ("schedule",)
 
     @admin.display(description="When retries run")
@@ -125,6 +131,7 @@ _MEANING = (
 
 
 class _FailureForm(RuleForm):
+    guide = rule_guides.FAILURE
     category = forms.ChoiceField(
         choices=[(name, name.replace("_", " ")) for name in CATEGORIES],
         widget=UnfoldAdminSelectWidget,
@@ -147,6 +154,7 @@ class ErrorCodeAdmin(RuleAdmin):
     list_filter = (TenantFilter, "severity", "escalate")
     list_select_related = ("tenant", "retry_policy")
     search_fields = ("code", "category")
+    search_help_text = "Part of a code or a category."
 
 
 class _MessagePatternForm(_FailureForm):
@@ -164,9 +172,12 @@ class MessagePatternAdmin(RuleAdmin):
     list_display = ("name", "tenant", "position", "pattern", "severity", "category")
     list_filter = (TenantFilter, "severity")
     search_fields = ("name", "pattern")
+    search_help_text = "Part of a name or a pattern."
 
 
 class _EventTypeForm(RuleForm):
+    guide = rule_guides.EVENT_TYPE
+
     def clean_pattern(self) -> str:
         pattern: str = self.cleaned_data["pattern"].strip()
         allowed = set("abcdefghijklmnopqrstuvwxyz0123456789._-*")
@@ -181,9 +192,16 @@ class EventTypeRuleAdmin(RuleAdmin):
     list_display = ("pattern", "tenant", "kind", "position")
     list_filter = (TenantFilter, "kind")
     search_fields = ("pattern",)
+    search_help_text = "Part of a pattern."
 
 
 class _AutomationPolicyForm(RuleForm):
+    guide = rule_guides.AUTOMATION
+    confidence_thresholds = LinesField(
+        label="Lines of their own",
+        help_text="For single kinds of action, such as 0.9 for plans. Empty: the auto line.",
+    )
+
     def clean(self) -> dict[str, Any]:
         values = super().clean()
         tenant = values.get("tenant", getattr(self.instance, "tenant", None))
@@ -245,6 +263,22 @@ class KillSwitchAdmin(TenantAdmin):
     list_filter = (TenantFilter, "scope", "blocks")
     list_select_related = ("tenant", "workflow")
     ordering = ("-engaged_at",)
+    actions = ("release",)
+
+    @act(
+        "Release the selected switches",
+        "What they stopped may run again. What they held back is not started by this.",
+        permission="release",
+    )
+    def release(self, request: HttpRequest, switch: KillSwitch, reason: str) -> bool:
+        now = timezone.now()
+        if not switch.is_engaged(now):
+            return False
+        services.release_switch(switch=switch, reason=reason, actor=actor_of(request), now=now)
+        return True
+
+    def has_release_permission(self, request: HttpRequest, obj: Any = None) -> bool:
+        return super().has_change_permission(request, obj)
 
     @admin.display(boolean=True)
     def engaged(self, switch: KillSwitch) -> bool:

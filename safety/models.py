@@ -16,6 +16,7 @@ from safety.policy_models import AutomationPolicy as AutomationPolicy  # noqa: P
 from safety.vendor_models import BreakerChange as BreakerChange  # noqa: PLC0414
 from safety.vendor_models import BreakerState as BreakerState  # noqa: PLC0414
 from safety.vendor_models import OnOpen as OnOpen  # noqa: PLC0414
+from safety.vendor_models import SavedCalls as SavedCalls  # noqa: PLC0414
 from safety.vendor_models import Vendor as Vendor  # noqa: PLC0414
 from tenants.models import Tenant, Workflow
 

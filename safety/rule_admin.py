@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from datetime import datetime
-from typing import Any
+from typing import Any, ClassVar
 
 from django import forms
 from django.contrib import messages
@@ -11,6 +12,7 @@ from django.contrib.admin.utils import unquote
 from django.core.exceptions import PermissionDenied
 from django.db import IntegrityError, transaction
 from django.db.models import Model, QuerySet
+from django.forms.widgets import Script
 from django.http import Http404, HttpRequest, HttpResponse, HttpResponseRedirect
 from django.template.response import TemplateResponse
 from django.urls import path
@@ -18,7 +20,7 @@ from django.urls import path
 from awfdrs_site.kernel.models import AuditEntry
 from safety import rule_rows
 from safety.rule_export import mistakes_in
-from safety.rule_history import Version, deletions_of, versions_of
+from safety.rule_history import Version, deletions_of, told, versions_of
 from safety.selectors import forget_rules
 from tenants.backoffice import TenantAdmin, TenantFilter, TenantForm, administered
 
@@ -32,6 +34,22 @@ _FIELD_OF = {
 
 class RuleForm(TenantForm):
     """Refuses what no rule file could hold: files and forms have the same limits."""
+
+    # What a field means in plain words, and an example.
+    guide: ClassVar[Mapping[str, str]] = {}
+
+    def __init__(self, *args: Any, **kwargs: Any) -> None:
+        super().__init__(*args, **kwargs)
+        for name in self.guide.keys() & self.fields.keys():
+            # Only a superuser may leave the tenant empty.
+            if name != "tenant" or not self.fields[name].required:
+                self.fields[name].help_text = self.guide[name]
+        if "plan" in self.fields:
+            self.fields["plan"].widget.attrs["list"] = "plan-names"
+
+    def is_valid(self) -> bool:
+        # A preview is shown again and never stored, however right it is.
+        return super().is_valid() and "_preview" not in self.data
 
     def _post_clean(self) -> None:
         super()._post_clean()  # type: ignore[misc]
@@ -53,6 +71,8 @@ class RuleAdmin(TenantAdmin):
     deletable = True
     empty_value_display = "all"
     list_after_template = "admin/safety/rules_deleted_link.html"
+    # Of the app that knows what happened lately; without it the form is the same, but alone.
+    change_form_after_template = "admin/rules/preview.html"
     list_filter: tuple[Any, ...] = (TenantFilter,)
     list_select_related: tuple[str, ...] = ("tenant",)
 
@@ -61,6 +81,23 @@ class RuleAdmin(TenantAdmin):
         if db_field.name in ("tenant", "workflow") and not field.required:
             field.empty_label = "All"
         return field
+
+    class Media:
+        js = (Script("js/rule-preview.js", type="module"),)
+
+    def changeform_view(
+        self,
+        request: HttpRequest,
+        object_id: str | None = None,
+        form_url: str = "",
+        extra_context: Any = None,
+    ) -> Any:
+        """The form; to the script beside it only what stands beside it."""
+        page = super().changeform_view(request, object_id, form_url, extra_context)
+        alone = "_preview" in request.POST and "X-Preview" in request.headers
+        if alone and isinstance(page, TemplateResponse):
+            page.template_name = self.change_form_after_template
+        return page
 
     def save_model(self, request: HttpRequest, obj: Any, form: Any, change: bool) -> None:
         super().save_model(request, obj, form, change)
@@ -90,7 +127,8 @@ class RuleAdmin(TenantAdmin):
             "title": f"History of {row}",
             "opts": self.opts,
             "object": row,
-            "versions": versions_of(row),
+            "entries": told(row),
+            "empty": "Nobody has changed this rule since it was imported.",
             "may_restore": self.has_change_permission(request, row),
         }
         return TemplateResponse(request, "admin/safety/rule_history.html", context)
@@ -114,7 +152,7 @@ class RuleAdmin(TenantAdmin):
         if version is None or str(versions[0].entry_id) != request.POST.get("newest"):
             return "The rule was changed meanwhile: look again before you restore."
         form_class: Any = self.get_form(request, row, change=True)
-        form = form_class(_as_posted(version.values, form_class.base_fields), instance=row)
+        form = form_class(as_posted(version.values, form_class.base_fields), instance=row)
         if not form.is_valid():
             return f"That state cannot be any more. {_mistakes(form)}"
         self.save_model(request, form.save(commit=False), form, change=True)
@@ -171,7 +209,7 @@ class RuleAdmin(TenantAdmin):
         if entry.pk not in {one.pk for one in deletions_of(self.model, administered(request))}:
             return "The rule is there again, or was deleted once more since."
         form_class: Any = self.get_form(request, None, change=False)
-        posted = _as_posted(entry.before, form_class.base_fields)
+        posted = as_posted(entry.before, form_class.base_fields)
         form = form_class(posted, instance=self.model(pk=entry.subject_id))
         if not form.is_valid():
             return f"The rule cannot be any more. {_mistakes(form)}"
@@ -191,13 +229,15 @@ def _mistakes(form: Any) -> str:
     return " ".join(f"{name}: {' '.join(texts)}" for name, texts in form.errors.items())
 
 
-def _as_posted(values: Any, fields: Any) -> dict[str, Any]:
+def as_posted(values: Any, fields: Any) -> dict[str, Any]:
     """Stored values as a browser would post them: an unticked box is not there."""
     posted: dict[str, Any] = {}
     for name, field in fields.items():
         value = values.get(name)
         if isinstance(field, forms.SplitDateTimeField):
-            parts = field.widget.decompress(value and datetime.fromisoformat(value))
+            value = datetime.fromisoformat(value) if isinstance(value, str) else value
+        if isinstance(field, forms.MultiValueField):
+            parts = field.widget.decompress(value)
             posted |= {f"{name}_{index}": part or "" for index, part in enumerate(parts)}
         elif value is not False:
             posted[name] = "" if value is None else field.prepare_value(value)

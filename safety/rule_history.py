@@ -18,7 +18,8 @@ from django.db.models.functions import Cast
 from awfdrs_site.kernel import audit
 from awfdrs_site.kernel.actor import Actor
 from awfdrs_site.kernel.models import AuditEntry
-from tenants.backoffice import shown
+from tenants.audited import shown
+from tenants.object_history import in_words, verb_words
 
 SHOWN = 100
 
@@ -67,6 +68,20 @@ def _version(entry: AuditEntry, values: Mapping[str, Any], *, current: bool) -> 
         values=values,
         current=current,
     )
+
+
+def told(row: Model) -> list[dict[str, Any]]:
+    """The same in words, as the page shows them."""
+    versions = versions_of(row)
+    worded = in_words(type(row), [version.changes for version in versions])
+    return [
+        {
+            "entry_id": version.entry_id, "at": version.at, "actor": version.actor,
+            "verb": verb_words(version.verb), "comment": version.comment,
+            "current": version.current, "changes": changes,
+        }
+        for version, changes in zip(versions, worded, strict=True)
+    ]  # fmt: skip
 
 
 def deletions_of(model: type[Model], tenant_ids: frozenset[UUID] | None) -> list[AuditEntry]:

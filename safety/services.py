@@ -244,7 +244,7 @@ def _record(
         comment=comment,
     )
     for tenant_id in _tenants_told(switch):
-        live.publish(tenant_id, "safety", data={"changed": str(switch.pk)})
+        live.publish(tenant_id, "safety")
 
 
 def _tenants_told(switch: KillSwitch) -> list[UUID]:

@@ -62,4 +62,4 @@ def _write(
         before=[one.to_json() for one in before],
         after=vendor.throttles,
     )
-    live.publish(vendor.tenant_id, "safety", data={"changed": f"throttle {vendor.name}"})
+    live.publish(vendor.tenant_id, "safety")

@@ -129,6 +129,27 @@ class Vendor(models.Model):
         return half_open_at(self.breaker(), self.policy())
 
 
+class SavedCalls(models.Model):
+    """How many events and calls a vendor's open breaker kept back in one quarter of an hour.
+
+    Every zone's days begin on such a quarter. Written by `breakers.count_saved` alone.
+    """
+
+    tenant = models.ForeignKey(Tenant, on_delete=models.CASCADE, related_name="+", db_index=False)
+    vendor = models.ForeignKey(Vendor, on_delete=models.CASCADE, related_name="+")
+    at = models.DateTimeField()
+    calls = models.PositiveIntegerField()
+
+    class Meta:
+        constraints = [
+            models.UniqueConstraint(fields=["tenant", "at", "vendor"], name="saved_calls_once")
+        ]
+        verbose_name_plural = "saved calls"
+
+    def __str__(self) -> str:
+        return f"{self.calls} of {self.vendor}"
+
+
 class BreakerChange(models.Model):
     """One step of a vendor's breaker: by the reports, by the clock or by a person. Never edited."""
 

@@ -2,13 +2,17 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
-from dataclasses import dataclass
+from collections.abc import Collection, Mapping, Sequence
+from dataclasses import dataclass, replace
+from datetime import datetime
 from typing import Any
-from uuid import UUID
 
+from django.contrib.auth import HASH_SESSION_KEY
+from django.contrib.auth import SESSION_KEY as USER_KEY
 from django.contrib.auth.models import AbstractBaseUser, AnonymousUser, User
 from django.contrib.sessions.backends.base import SessionBase
+from django.contrib.sessions.models import Session
+from django.utils.crypto import constant_time_compare
 
 from awfdrs_site.kernel.actor import Actor
 from awfdrs_site.kernel.problem import Problem
@@ -29,13 +33,17 @@ OPERATE = "operate"
 
 @dataclass(frozen=True)
 class Identity:
-    """One caller in one tenant. `user` and `membership_role` are a person's; a key has neither."""
+    """One caller in one tenant. `user` and `membership_role` are a person's; a key has neither.
+
+    `tenants`: those that a session's person may switch between, by name.
+    """
 
     tenant: Tenant
     actor: Actor
     scopes: frozenset[str]
     user: User | None = None
     membership_role: str | None = None
+    tenants: tuple[Tenant, ...] = ()
 
 
 def require(identity: Identity | None, scope: str) -> Identity:
@@ -78,18 +86,48 @@ def identity_of_session(
     """
     if not user.is_authenticated:
         return None
-    memberships = memberships_of(user)
-    chosen = session.get(SESSION_KEY)
-    for membership in memberships:
-        if str(membership.tenant_id) == chosen:
-            return identity_of(membership)
-    return identity_of(memberships[0]) if memberships else None
+    return _chosen(memberships_of(user), session.get(SESSION_KEY))
 
 
-def tenant_of_session(scope: Mapping[str, Any]) -> UUID | None:
-    """The tenant a websocket's session may listen to (Channels' scope); None: refuse it."""
+def _chosen(memberships: Sequence[Membership], tenant_id: str | None) -> Identity | None:
+    if not memberships:
+        return None
+    chosen = next((m for m in memberships if str(m.tenant_id) == tenant_id), memberships[0])
+    return replace(identity_of(chosen), tenants=tuple(m.tenant for m in memberships))
+
+
+def identities_of_sessions(keys: Collection[str], now: datetime) -> dict[str, Identity | None]:
+    """Who the sessions of these keys are now, by the same rules as a request's; None: a member of
+    nothing any more. A session that is over, or whose person may not sign in, is left out.
+
+    Three queries, however many sessions.
+    """
+    rows = Session.objects.filter(session_key__in=keys, expire_date__gt=now)
+    opened = {row.session_key: row.get_decoded() for row in rows}
+    ids = {data[USER_KEY] for data in opened.values() if USER_KEY in data}
+    users = {str(u.pk): u for u in User.objects.filter(pk__in=ids, is_active=True)}
+    memberships: dict[str, list[Membership]] = {pk: [] for pk in users}
+    places = Membership.objects.filter(user__in=users.values(), tenant__is_active=True)
+    for place in places.select_related("tenant", "user__preferences").order_by("tenant__name"):
+        memberships[str(place.user_id)].append(place)
+    found = {}
+    for key, data in opened.items():
+        user = users.get(data.get(USER_KEY, ""))
+        if user and is_signed_in(user, data):
+            found[key] = _chosen(memberships[str(user.pk)], data.get(SESSION_KEY))
+    return found
+
+
+def is_signed_in(user: User, session: Mapping[str, Any]) -> bool:
+    """Whether the session was begun with the person's present password, see `auth.get_user`."""
+    seal = session.get(HASH_SESSION_KEY, "")
+    hashes = [user.get_session_auth_hash(), *user.get_session_auth_fallback_hash()]
+    return any(constant_time_compare(seal, known) for known in hashes)
+
+
+def identity_of_scope(scope: Mapping[str, Any]) -> Identity | None:
+    """Who opens a websocket (Channels' scope); None: refuse it."""
     user, session = scope.get("user"), scope.get("session")
     if user is None or session is None:
         return None
-    identity = identity_of_session(user, session)
-    return identity.tenant.pk if identity else None
+    return identity_of_session(user, session)

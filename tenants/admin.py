@@ -4,23 +4,20 @@ from __future__ import annotations
 
 from typing import Any
 
-from axes.models import AccessAttempt, AccessFailureLog, AccessLog
 from django import forms
+from django.apps import apps
 from django.contrib import admin, messages
-from django.contrib.auth.admin import UserAdmin as DjangoUserAdmin
-from django.contrib.auth.models import Group, User
 from django.core.exceptions import ValidationError
-from django.db.models import QuerySet, URLField
+from django.db.models import Q, QuerySet, URLField
 from django.http import HttpRequest
 from django.utils import timezone
-from unfold.forms import AdminPasswordChangeForm, UserChangeForm, UserCreationForm
 from unfold.widgets import UnfoldAdminPasswordWidget, UnfoldAdminSelectMultipleWidget
 
 from awfdrs_site.kernel.models import AuditEntry, Work
 from tenants import services
+from tenants.account_admin import LockedLogInAdmin, PeopleAdmin
+from tenants.acts import act, switch
 from tenants.backoffice import (
-    Audited,
-    ReadOnlyAdmin,
     TenantAdmin,
     TenantFilter,
     TenantForm,
@@ -28,10 +25,20 @@ from tenants.backoffice import (
     administered,
     changes,
 )
+from tenants.backoffice_lists import ReadOnlyAdmin
 from tenants.members import check_admin_stays
 from tenants.models import ApiKey, Membership, Role, Scope, Tenant, Workflow
 
-admin.site.unregister([User, Group, AccessAttempt, AccessLog, AccessFailureLog])
+__all__ = [
+    "ApiKeyAdmin",
+    "AuditAdmin",
+    "LockedLogInAdmin",
+    "MembershipAdmin",
+    "PeopleAdmin",
+    "TenantsAdmin",
+    "WorkAdmin",
+    "WorkflowAdmin",
+]
 
 
 @admin.register(Tenant)
@@ -40,7 +47,17 @@ class TenantsAdmin(TenantAdmin):
     list_display = ("name", "is_active", "events_per_minute", "created_at")
     list_filter = ("is_active",)
     search_fields = ("name",)
+    search_help_text = "Part of a tenant's name."
     fields = ("name", "is_active", "events_per_minute", "created_at")
+    actions = ("switch_off", "switch_on")
+    switch_off = switch(
+        "is_active", False, "Switch the selected tenants off",
+        "Their keys and people are refused. Nothing stored goes away.", "switch_off",
+    )  # fmt: skip
+    switch_on = switch(
+        "is_active", True, "Switch the selected tenants on",
+        "Their keys and people are let in again.", "switch_on",
+    )  # fmt: skip
 
     def has_add_permission(self, request: HttpRequest) -> bool:
         return administered(request) is None
@@ -80,6 +97,7 @@ class WorkflowAdmin(TenantAdmin):
     list_filter = (TenantFilter, "is_active")
     list_select_related = ("tenant",)
     search_fields = ("name", "description")
+    search_help_text = "Part of a name or a description."
     fields = (
         "tenant", "name", "description", "is_active", "retry_url", "retry_secret", "secret_is_set",
         "standby_retry_url", "standby_retry_secret", "standby_is_set", "failed_over_at",
@@ -87,6 +105,15 @@ class WorkflowAdmin(TenantAdmin):
     )  # fmt: skip
     readonly_fields = ("secret_is_set", "standby_is_set", "failed_over_at", "failed_over_by")
     formfield_overrides = {URLField: {"assume_scheme": "https"}}
+    actions = ("switch_off", "switch_on")
+    switch_off = switch(
+        "is_active", False, "Switch the selected workflows off",
+        "Their events are refused. Nothing stored goes away.", "switch_off",
+    )  # fmt: skip
+    switch_on = switch(
+        "is_active", True, "Switch the selected workflows on",
+        "Their events are taken again.", "switch_on",
+    )  # fmt: skip
 
     @admin.display(boolean=True, description="retries")
     def can_retry(self, workflow: Workflow) -> bool:
@@ -115,7 +142,8 @@ class MembershipAdmin(TenantAdmin):
     list_display = ("user", "tenant", "role")
     list_filter = (TenantFilter, "role")
     list_select_related = ("user", "tenant")
-    search_fields = ("user__username",)
+    search_fields = ("user__username__startswith",)
+    search_help_text = "The beginning of a user name."
     fields = ("tenant", "user", "role")
 
     def save_model(self, request: HttpRequest, obj: Any, form: Any, change: bool) -> None:
@@ -166,6 +194,7 @@ class ApiKeyAdmin(TenantAdmin):
     list_filter = (TenantFilter,)
     list_select_related = ("tenant",)
     search_fields = ("name", "prefix")
+    search_help_text = "Part of a key's name, or of what it begins with after awf_."
     fields = ("tenant", "name", "scopes", "expires_at")
     actions = ("revoke",)
 
@@ -192,60 +221,23 @@ class ApiKeyAdmin(TenantAdmin):
             request, f"The key, shown this once: {text}", messages.WARNING, fail_silently=True
         )
 
-    @admin.action(description="Revoke the selected keys", permissions=["change"])
-    def revoke(self, request: HttpRequest, queryset: QuerySet[ApiKey]) -> None:
-        now, actor = timezone.now(), actor_of(request)
-        keys = list(queryset.filter(revoked_at=None))
-        for key in keys:
-            services.revoke_key(api_key=key, actor=actor, now=now)
-        self.message_user(request, f"{len(keys)} revoked; their next call answers 401.")
-
-
-@admin.register(User)
-class PeopleAdmin(DjangoUserAdmin, Audited):  # type: ignore[type-arg]
-    """Accounts, for superusers alone; what a person may do in a tenant is their membership."""
-
-    form = UserChangeForm
-    add_form = UserCreationForm
-    change_password_form = AdminPasswordChangeForm
-    list_display = ("username", "email", "is_active", "is_staff", "is_superuser", "last_login")
-    list_filter = ("is_active", "is_staff", "is_superuser")
-    fieldsets = (
-        (None, {"fields": ("username", "password")}),
-        ("Person", {"fields": ("first_name", "last_name", "email")}),
-        ("Access", {"fields": ("is_active", "is_staff", "is_superuser")}),
-        ("Dates", {"fields": ("last_login", "date_joined")}),
-    )
-    readonly_fields = ("last_login", "date_joined")
-    filter_horizontal = ()
-
-    def has_module_permission(self, request: HttpRequest) -> bool:
-        return administered(request) is None
-
-    def has_delete_permission(self, request: HttpRequest, obj: Any = None) -> bool:
-        # An account is switched off; what it did keeps its name.
-        return False
-
-
-@admin.register(AccessAttempt)
-class LockedLogInAdmin(Audited):
-    """Failed log-ins; deleting one opens the door again before its 15 minutes are over."""
-
-    list_display = ("username", "ip_address", "failures_since_start", "attempt_time")
-    ordering = ("-attempt_time",)
-    search_fields = ("username", "ip_address")
-
-    def has_add_permission(self, request: HttpRequest) -> bool:
-        return False
-
-    def has_change_permission(self, request: HttpRequest, obj: Any = None) -> bool:
-        return False
+    @act("Revoke the selected keys", "Their next call answers 401. A revoked key never comes back.")
+    def revoke(self, request: HttpRequest, key: ApiKey, reason: str) -> bool:
+        was, actor = key.revoked_at, actor_of(request)
+        services.revoke_key(api_key=key, actor=actor, now=timezone.now(), comment=reason)
+        return was is None
 
 
 @admin.register(AuditEntry)
 class AuditAdmin(ReadOnlyAdmin):
     list_display = ("at", "actor", "verb", "subject_type", "subject_id", "comment")
-    search_fields = ("subject_id__exact",)
+    search_fields = ("subject_id",)
+    search_help_text = "The id of what was changed, whole."
+    in_tenant = ("-at",)
+
+    def leading(self, request: HttpRequest) -> Q:
+        """The index begins with the kind of the object."""
+        return Q(subject_type__in=[model._meta.label_lower for model in apps.get_models()])
 
 
 @admin.register(Work)
@@ -253,4 +245,5 @@ class WorkAdmin(ReadOnlyAdmin):
     """What the stages have yet to do; a row with a last error is one that failed."""
 
     list_display = ("stage", "due_at", "attempts", "last_error", "subject_id")
-    list_filter = (TenantFilter, "stage")
+    search_fields = ("stage",)
+    search_help_text = "A stage, whole, such as analyse."

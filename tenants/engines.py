@@ -53,4 +53,4 @@ def _record(workflow: Workflow, to: Engine, actor: Actor, now: datetime) -> None
         now=now,
         after={"engine": to.value},
     )
-    live.publish(workflow.tenant_id, "safety", data={"changed": f"engine of {workflow.name}"})
+    live.publish(workflow.tenant_id, "safety")

@@ -72,6 +72,16 @@ def pages(request: PageRequest) -> HttpResponse:
     return back(request, PAGE)
 
 
+@require_POST
+def density(request: PageRequest) -> HttpResponse:
+    """How high rows are for this person from now on, in every browser."""
+    identity = require(request.identity, Scope.READ)
+    with told(request, ""):
+        wanted = request.POST.get("density", "")
+        set_preferences(identity=identity, user=request.user, now=timezone.now(), density=wanted)
+    return back(request, PAGE)
+
+
 @sensitive_post_parameters()
 @require_POST
 def password(request: PageRequest) -> HttpResponse:

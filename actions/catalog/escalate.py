@@ -16,10 +16,9 @@ from awfdrs_site.kernel.actor import MACHINE
 from incidents import announce
 from incidents.models import TimelineKind
 from incidents.services import set_recovery
-from incidents.states import IncidentStatus, Recovery
+from incidents.states import CLOSED, Recovery
 
 log = structlog.get_logger(__name__)
-_OVER = (IncidentStatus.RESOLVED, IncidentStatus.IGNORED)
 
 
 class EscalateParameters(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
@@ -42,7 +41,7 @@ class Escalate(Kind):
     def run(self, order: Order, parameters: EscalateParameters) -> Outcome | Send:
         incident, reason = order.action.incident, parameters.reason
         retried = incident.actions.filter(kind="retry", status__in=ACTIVE).exists()
-        goes_on = retried or incident.status in _OVER
+        goes_on = retried or incident.status in CLOSED
         recovery = incident.recovery if goes_on else Recovery.ESCALATED
         set_recovery(incident, recovery, escalated_at=order.now)
         text = f"{_says(call_people(order.action, order.now))}: {reason}"

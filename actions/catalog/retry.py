@@ -65,11 +65,9 @@ class Retry(Kind):
     def run(self, order: Order, parameters: Asked) -> Outcome | Send:
         action, incident, now = order.action, order.action.incident, order.now
         failing = list(chunk_of(action))
-        resources = [
-            {"resource_type": r.resource_type, "resource_id": r.resource_id}
-            for r in failing
-            if r.resource_id
-        ]
+        # After a merge a thing may fail for several signatures; it is asked for once.
+        things = dict.fromkeys((r.resource_type, r.resource_id) for r in failing if r.resource_id)
+        resources = [{"resource_type": kind, "resource_id": name} for kind, name in things]
         action.parameters |= {
             "engine": incident.workflow.engine.value,
             "failing": [r.pk for r in failing],

@@ -16,7 +16,9 @@ from unfold.widgets import UnfoldAdminPasswordWidget, UnfoldAdminSelectWidget
 from actions.connectors.kind import connector_kinds
 from actions.connectors.models import Connector, Delivery
 from actions.connectors.services import test_connection
-from tenants.backoffice import ReadOnlyAdmin, TenantAdmin, TenantFilter, TenantForm
+from tenants.acts import switch
+from tenants.backoffice import TenantAdmin, TenantFilter, TenantForm
+from tenants.backoffice_lists import NewestChoices, ReadOnlyAdmin
 
 
 def _kinds() -> list[tuple[str, str]]:
@@ -57,8 +59,18 @@ class ConnectorAdmin(TenantAdmin):
     list_filter = (TenantFilter, "kind", "dry_run", "is_enabled")
     list_select_related = ("tenant",)
     search_fields = ("name",)
+    search_help_text = "Part of a connector's name."
     fields = ("tenant", "name", "kind", "settings", "secret", "dry_run", "is_enabled")
     actions_submit_line = ("save_and_test",)
+    actions = ("switch_off", "switch_on")
+    switch_off = switch(
+        "is_enabled", False, "Switch the selected connectors off",
+        "A step that needs one fails, and its plan goes on as it says for that.", "switch_off",
+    )  # fmt: skip
+    switch_on = switch(
+        "is_enabled", True, "Switch the selected connectors on",
+        "Plans may call through them again.", "switch_on",
+    )  # fmt: skip
 
     def get_readonly_fields(self, request: HttpRequest, obj: Any = None) -> Any:
         # What the secret was sealed for does not change.
@@ -88,5 +100,7 @@ class DeliveryAdmin(ReadOnlyAdmin):
     list_display = (
         "at", "connector", "method", "host", "status", "certainty", "duration_ms", "tenant",
     )  # fmt: skip
-    list_filter = (TenantFilter, "certainty")
+    list_filter = (TenantFilter, ("certainty", NewestChoices))
+    search_fields = ("id", "action")
+    search_help_text = "A delivery's id or its action's, whole."
     list_select_related = ("connector", "tenant")

@@ -16,7 +16,9 @@ from actions.escalation import services
 from actions.escalation.models import Channel, EscalationPolicy, Page
 from actions.escalation.schedule import read_steps
 from awfdrs_site.kernel.problem import Problem
-from tenants.backoffice import ReadOnlyAdmin, TenantAdmin, TenantFilter, TenantForm, actor_of
+from tenants.acts import switch
+from tenants.backoffice import TenantAdmin, TenantFilter, TenantForm, actor_of
+from tenants.backoffice_lists import NewestChoices, ReadOnlyAdmin
 
 
 class _ChannelForm(TenantForm):
@@ -56,12 +58,21 @@ class ChannelAdmin(TenantAdmin):
     list_filter = (TenantFilter, "kind", "enabled")
     list_select_related = ("tenant",)
     search_fields = ("name",)
+    search_help_text = "Part of a channel's name."
     fields = (
         "tenant", "name", "url", "enabled", "kind", "failures", "failing_since", "last_error",
         "last_delivered_at",
     )  # fmt: skip
     readonly_fields = ("kind", "failures", "failing_since", "last_error", "last_delivered_at")
-    actions = ("test",)
+    actions = ("test", "switch_off", "switch_on")
+    switch_off = switch(
+        "enabled", False, "Switch the selected channels off",
+        "Nobody is called by them; what waits for them is not sent.", "switch_off",
+    )  # fmt: skip
+    switch_on = switch(
+        "enabled", True, "Switch the selected channels on",
+        "Calls go to them from the next escalation on.", "switch_on",
+    )  # fmt: skip
 
     def get_readonly_fields(self, request: HttpRequest, obj: Any = None) -> Any:
         fixed = ("name",) if obj is not None else ()
@@ -111,5 +122,7 @@ class PageAdmin(ReadOnlyAdmin):
     list_display = (
         "due_at", "channel", "incident", "status", "attempts", "finished_at", "detail", "tenant"
     )  # fmt: skip
-    list_filter = (TenantFilter, "status")
+    list_filter = (TenantFilter, ("status", NewestChoices))
+    search_fields = ("id", "incident")
+    search_help_text = "A page's id or its incident's, whole."
     list_select_related = ("channel", "incident", "tenant")

@@ -90,6 +90,10 @@ def calls_of(policy: Policy, channels: Collection[str], began_at: datetime) -> l
     ]
 
 
+# The one reason to stop that can be taken back.
+TAKEN = "somebody has it"
+
+
 @dataclass(frozen=True)
 class Standing:
     """How the incident of a page stands, and since when the escalation that calls about it runs."""
@@ -108,7 +112,7 @@ def reason_to_stop(standing: Standing) -> str:
         return f"the incident is {standing.over}"
     acknowledged = standing.acknowledged_at
     if acknowledged is not None and acknowledged >= standing.opened_at:
-        return "somebody has it"
+        return TAKEN
     return ""
 
 

@@ -10,8 +10,10 @@ page that arrives twice does no harm, and one that never does may.
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from datetime import datetime, timedelta
 from typing import TYPE_CHECKING, Any
+from uuid import UUID
 
 import structlog
 from django.conf import settings
@@ -23,10 +25,10 @@ from actions.escalation import dispatch
 from actions.escalation.courier import Letter, Receipt
 from actions.escalation.dispatch import DEADLINE_SECONDS
 from actions.escalation.models import NOTIFY, Page
-from actions.escalation.schedule import Standing, pause_seconds, reason_to_stop
+from actions.escalation.schedule import TAKEN, Standing, pause_seconds, reason_to_stop
 from actions.escalation.services import note_outcome
 from actions.escalation.states import TRANSITIONS, PageStatus
-from awfdrs_site.kernel import correlation, live
+from awfdrs_site.kernel import correlation, live, work
 from awfdrs_site.kernel.actor import MACHINE
 from awfdrs_site.kernel.scrub import scrub_text
 from awfdrs_site.kernel.sealing import SealBrokenError
@@ -34,7 +36,7 @@ from awfdrs_site.kernel.transition import change_status, lock
 from incidents import announce
 from incidents.models import Incident, TimelineKind
 from incidents.snoozing import snoozed
-from incidents.states import IncidentStatus
+from incidents.states import CLOSED
 from safety.models import Severity
 
 if TYPE_CHECKING:
@@ -44,10 +46,10 @@ log = structlog.get_logger(__name__)
 
 # The courier is ended at its deadline, so a worker whose lease is over was lost.
 LEASE = timedelta(seconds=2 * DEADLINE_SECONDS)
-_OVER = (IncidentStatus.RESOLVED, IncidentStatus.IGNORED)
 # Where `reason_to_stop` may find one; it decides.
 _MAYBE_NEEDLESS = ~Q(escalation__kind=NOTIFY) & (
-    Q(incident__status__in=_OVER)
+    Q(incident__status__in=CLOSED)
+    | Q(incident__merged_into__isnull=False)
     | Q(incident__acknowledged_at__gte=F("incident__opened_at"))
     | Q(incident__opened_at__gt=F("escalation__created_at"))
 ) | Q(incident__isnull=False, channel__enabled=False)
@@ -56,12 +58,28 @@ _URGENT = (Severity.CRITICAL, Severity.HIGH)
 
 def run_due() -> int:
     """Send everything that is due; return how many were dealt with."""
-    done = take_back_lost(timezone.now()) + stop_needless(timezone.now())
+    done = work.run_due("page", call_again)
+    done += take_back_lost(timezone.now()) + stop_needless(timezone.now())
     while (page := claim(timezone.now())) is not None:
         if page.status == PageStatus.SENDING:
             deliver(page)
         done += 1
     return done
+
+
+def call_again(incident_ids: Sequence[UUID], now: datetime) -> work.Postponed:
+    """Go on with the calls about these incidents that an acknowledgement stopped, for it was taken
+    back: each is as far ahead as it was then. Runs in the transaction of its work rows.
+
+    Locks pending pages too: one that is being stopped at this moment is seen as stopped.
+    """
+    open_to_it = [PageStatus.PENDING, PageStatus.STOPPED]
+    found = Page.objects.filter(incident__in=incident_ids, status__in=open_to_it).order_by("id")
+    for page in found.select_for_update(of=("self",)):
+        if page.status == PageStatus.STOPPED and page.detail == TAKEN and page.finished_at:
+            due_at = page.due_at + (now - page.finished_at)
+            _move(page, PageStatus.PENDING, now, due_at=due_at, finished_at=None, detail="")
+    return {}
 
 
 @transaction.atomic
@@ -108,8 +126,9 @@ def _stop(page: Page, now: datetime) -> bool:
 
 
 def _standing(incident: Incident, escalation: Action) -> Standing:
+    over = incident.status if incident.status in CLOSED else ""
     return Standing(
-        over=incident.status if incident.status in _OVER else "",
+        over="merged" if incident.merged_into_id else over,
         opened_at=incident.opened_at,
         acknowledged_at=incident.acknowledged_at,
         escalated_at=escalation.created_at,
@@ -120,8 +139,7 @@ def _move(page: Page, to: str, now: datetime, **fields: Any) -> Page:
     with correlation.bound(page.correlation_id, page.tenant_id):
         change_status(page, to, table=TRANSITIONS, actor=MACHINE, now=now, **fields)
         if page.incident_id:
-            data = {"id": str(page.incident_id)}
-            live.publish(page.tenant_id, f"incident:{page.incident_id}", data=data)
+            live.publish(page.tenant_id, f"incident:{page.incident_id}")
     return page
 
 

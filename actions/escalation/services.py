@@ -115,6 +115,5 @@ def note_outcome(channel_id: UUID, *, delivered: bool, detail: str, now: datetim
     fields = ("failures", "failing_since", "last_error", "last_delivered_at")
     channel.save(update_fields=fields)
     if (was is None) != (channel.failing_since is None):
-        data = {"id": str(channel.pk), "failing": channel.failing_since is not None}
-        live.publish(channel.tenant_id, "channels", data=data)
+        live.publish(channel.tenant_id, "channels")
     return channel

@@ -20,5 +20,6 @@ TRANSITIONS: dict[str, frozenset[str]] = {
     S.SENDING: frozenset({S.PENDING, S.DELIVERED, S.FAILED}),
     S.DELIVERED: frozenset(),
     S.FAILED: frozenset(),
-    S.STOPPED: frozenset(),
+    # Who had it has it no more.
+    S.STOPPED: frozenset({S.PENDING}),
 }

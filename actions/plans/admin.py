@@ -24,6 +24,7 @@ from actions.plans.selectors import newest_versions, versions_of
 from actions.plans.templates import lock_newest, retire_plan, save_plan
 from actions.plans.uses import with_uses
 from awfdrs_site.kernel.problem import Problem
+from tenants.acts import act
 from tenants.backoffice import TenantAdmin, TenantFilter, actor_of, administered
 
 VERSIONS_SHOWN = 100
@@ -62,13 +63,15 @@ class RecoveryPlanAdmin(TenantAdmin):
     list_filter = (TenantFilter, _RetiredFilter)
     list_select_related = ("tenant",)
     search_fields = ("name",)
+    search_help_text = "Part of a plan's name."
     ordering = ("name", "tenant")
+    actions = ("retire",)
     sortable_by = ("name", "tenant", "version")
     change_form_after_template = "admin/actions/plan_preview.html"
     change_form_outer_after_template = "admin/actions/plan_below.html"
 
     class Media:
-        css = {"all": ("css/tokens.css", "css/plan.css", "css/admin.css")}
+        css = {"all": ("css/plan.css",)}
 
     def get_changelist(self, request: HttpRequest, **kwargs: Any) -> type[ChangeList]:
         return _NewestVersions
@@ -169,6 +172,16 @@ class RecoveryPlanAdmin(TenantAdmin):
         return super().response_change(request, obj)
 
     # Versions
+
+    @act(
+        "Retire the selected plans",
+        "No further recovery begins them; those that run go on. A failure whose rule names one "
+        "then calls a person. Saving a plan again brings it back.",
+    )
+    def retire(self, request: HttpRequest, row: RecoveryPlan, reason: str) -> bool:
+        was, actor = row.retired_at, actor_of(request)
+        retire_plan(plan=row, actor=actor, now=timezone.now(), comment=reason)
+        return was is None
 
     def get_urls(self) -> list[Any]:
         view = self.admin_site.admin_view(self.retire_view)

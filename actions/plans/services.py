@@ -3,14 +3,11 @@
 from __future__ import annotations
 
 from datetime import datetime
-from functools import partial
 from typing import Any
 
 from django.db import transaction
-from django.utils.functional import SimpleLazyObject
 
 from actions.plans.models import Recovery, RecoveryPlan
-from actions.plans.progress import progress_of
 from actions.plans.states import SETTLED, TRANSITIONS, RecoveryState
 from ai.models import Decision
 from ai.services import remember_reversal
@@ -115,11 +112,8 @@ def move(
 
 def show(recovery: Recovery) -> None:
     """Let the open pages follow the recovery and its steps, as they are at the commit."""
-    recovery.progress = SimpleLazyObject(partial(progress_of, recovery))  # type: ignore[attr-defined]
-    row = {"recovery": recovery}
-    live.publish(recovery.tenant_id, "recoveries", template="recoveries/_row.html", context=row)
-    data = {"id": str(recovery.pk), "status": recovery.status}
-    live.publish(recovery.tenant_id, f"incident:{recovery.incident_id}", data=data)
+    live.publish(recovery.tenant_id, "recoveries", recovery.pk)
+    live.publish(recovery.tenant_id, f"incident:{recovery.incident_id}")
 
 
 @transaction.atomic

@@ -34,10 +34,9 @@ from awfdrs_site.kernel.transition import lock
 from incidents.models import Incident
 from incidents.selectors import closed_by_person
 from incidents.services import resolve_verified, set_recovery
-from incidents.states import IncidentStatus
+from incidents.states import CLOSED
 from incidents.states import Recovery as IncidentRecovery
 
-_OVER = (IncidentStatus.RESOLVED, IncidentStatus.IGNORED)
 _ON_INCIDENT = {
     RecoveryState.AWAITING_APPROVAL: IncidentRecovery.WAITING,
     RecoveryState.COOLDOWN: IncidentRecovery.RUNNING,
@@ -96,7 +95,7 @@ def _go_on(recovery: Recovery, now: datetime) -> None:
 def _is_cut_short(recovery: Recovery, actions: Sequence[Action]) -> bool:
     """Whether its incident ended under it: by a person, or by its own events before the plan did
     anything. A plan that has acted goes on: its own steps may be what helped."""
-    if recovery.status in ENDS or recovery.undo_asked_by or recovery.incident.status not in _OVER:
+    if recovery.status in ENDS or recovery.undo_asked_by or recovery.incident.status not in CLOSED:
         return False
     acted = any(one.acts and one.sent_at and one.role == StepRole.DO for one in actions)
     return closed_by_person(recovery.incident) or not acted
@@ -212,7 +211,7 @@ def _shown(found: Next, actions: Sequence[Action]) -> tuple[str, str]:
 def _tell(recovery: Recovery, found: Next, now: datetime) -> None:
     """What follows from a new state: the incident, what is learnt, who is called."""
     incident, state = recovery.incident, RecoveryState(recovery.status)
-    over = incident.status in _OVER
+    over = incident.status in CLOSED
     if state == RecoveryState.COMPLETED:
         _completed(recovery, now, over=over)
     elif state in _ON_INCIDENT and not over:

@@ -127,13 +127,20 @@ def lock_newest(tenant: Tenant | None, name: str) -> RecoveryPlan | None:
 
 
 @transaction.atomic
-def retire_plan(*, plan: RecoveryPlan, actor: Actor, now: datetime) -> RecoveryPlan:
+def retire_plan(
+    *, plan: RecoveryPlan, actor: Actor, now: datetime, comment: str = ""
+) -> RecoveryPlan:
     """Let no further recovery begin with the plan; saving it again brings it back. Idempotent."""
     if plan.retired_at is None:
         plan.retired_at = now
         plan.save(update_fields=["retired_at"])
         audit.record(
-            tenant_id=plan.tenant_id, actor=actor, verb="plan_retired", subject=plan, now=now
+            tenant_id=plan.tenant_id,
+            actor=actor,
+            verb="plan_retired",
+            subject=plan,
+            now=now,
+            comment=comment,
         )
     return plan
 

@@ -1,102 +1,91 @@
-"""Live pages: one rendered partial, sent to every browser of a tenant, after the commit.
+"""Live pages, where a change is made: after its commit, all web processes are told what changed.
 
-A hint only [P16]: `seq` lets a browser see a gap, and it then fetches the page again. One thread
-with one event loop a process publishes (a loop per message costs two to three times as much).
+A hint only: tenant, topic and key. Who has open pages reads the row as it is by then, so that hints
+may be joined, sent twice and late, and the last state is shown whatever order they came in.
 """
 
 from __future__ import annotations
 
-import asyncio
+import json
 import threading
-from collections.abc import Mapping
-from typing import Any
+import time
+from collections.abc import Iterable
+from itertools import islice
 from uuid import UUID
 
-import redis.asyncio
+import redis
 import structlog
-from channels.layers import get_channel_layer
-from django.conf import settings
 from django.db import transaction
-from django.template.loader import render_to_string
+
+from awfdrs_site.kernel.redis_client import redis_client
 
 log = structlog.get_logger(__name__)
 
-QUEUE_LIMIT = 2_000
-SEND_TIMEOUT_SECONDS = 2.0
+CHANNEL = "awfdrs:live"
+COUNTER = "awfdrs:live:told"
+# Hints that wait for Redis; over it, each tenant's are joined to one: everything changed.
+MOST_WAITING = 5_000
+MOST_IN_MESSAGE = 500
+PAUSE_SECONDS = 0.5
+
+# Number and message leave in one step, so that they come in order and a lost one is seen.
+_TELL = """
+local told = redis.call('INCR', KEYS[1])
+redis.call('PUBLISH', ARGV[1], told .. ' ' .. ARGV[2])
+"""
+
+# tenant, topic, key. The topic "" is all topics.
+Hint = tuple[str, str, str]
 
 
-def group(tenant_id: UUID | str, topic: str) -> str:
-    """The channel group of one topic of one tenant."""
-    return f"live.{UUID(str(tenant_id)).hex}.{topic.replace(':', '.')}"
-
-
-class _Publisher:
-    """A daemon thread with an event loop; `send` only hands over and never waits."""
+class _Teller:
+    """One daemon thread a process that talks to Redis, so that no commit waits for it."""
 
     def __init__(self) -> None:
-        self._lock = threading.Lock()
-        self._loop: asyncio.AbstractEventLoop | None = None
-        self._queue: asyncio.Queue[tuple[str, dict[str, Any]]] | None = None
+        self._waiting: dict[Hint, None] = {}
+        self._changed = threading.Condition()
+        self._thread: threading.Thread | None = None
 
-    def send(self, group_name: str, message: dict[str, Any]) -> None:
-        with self._lock:
-            if self._loop is None:
-                self._start()
-        assert self._loop is not None
-        self._loop.call_soon_threadsafe(self._offer, group_name, message)
+    def tell(self, hint: Hint) -> None:
+        with self._changed:
+            self._add([hint])
+            if self._thread is None or not self._thread.is_alive():
+                self._thread = threading.Thread(target=self._run, name="live-teller", daemon=True)
+                self._thread.start()
+            self._changed.notify()
 
-    def _start(self) -> None:
-        started = threading.Event()
-        threading.Thread(
-            target=lambda: asyncio.run(self._run(started)), name="live-publisher", daemon=True
-        ).start()
-        started.wait()
+    def _add(self, hints: Iterable[Hint]) -> None:
+        self._waiting.update(dict.fromkeys(hints))
+        if len(self._waiting) > MOST_WAITING:
+            self._waiting = dict.fromkeys((tenant, "", "") for tenant, _, _ in self._waiting)
 
-    def _offer(self, group_name: str, message: dict[str, Any]) -> None:
-        assert self._queue is not None
-        try:
-            self._queue.put_nowait((group_name, message))
-        except asyncio.QueueFull:
-            log.warning("live_dropped", topic=message["topic"])
-
-    async def _run(self, started: threading.Event) -> None:
-        self._loop, self._queue = asyncio.get_running_loop(), asyncio.Queue(QUEUE_LIMIT)
-        started.set()
-        layer = get_channel_layer()
-        counter = redis.asyncio.from_url(
-            settings.REDIS_URL,
-            socket_timeout=settings.REDIS_TIMEOUT_SECONDS,
-            socket_connect_timeout=settings.REDIS_TIMEOUT_SECONDS,
-        )
+    def _run(self) -> None:
+        script = redis_client().register_script(_TELL)
+        failed = False
         while True:
-            name, message = await self._queue.get()
+            with self._changed:
+                while not self._waiting:
+                    self._changed.wait()
+                hints = list(islice(self._waiting, MOST_IN_MESSAGE))
+                for hint in hints:
+                    del self._waiting[hint]
             try:
-                async with asyncio.timeout(SEND_TIMEOUT_SECONDS):
-                    message["seq"] = await counter.incr(f"awfdrs:seq:{name}")
-                    await layer.group_send(name, message)
-            except Exception as error:  # noqa: BLE001  (a hint only: pages catch up by fetching)
-                log.warning("live_failed", error=repr(error))
+                script(keys=[COUNTER], args=[CHANNEL, json.dumps(hints)])
+                failed = False
+            except redis.RedisError as error:
+                if not failed:
+                    log.warning("live_failed", error=repr(error))
+                failed = True
+                with self._changed:
+                    self._add(hints)
+                time.sleep(PAUSE_SECONDS)
 
 
-_publisher = _Publisher()
+_teller = _Teller()
 
 
-def publish(
-    tenant_id: UUID,
-    topic: str,
-    *,
-    template: str = "",
-    context: Mapping[str, Any] | None = None,
-    data: Mapping[str, Any] | None = None,
-) -> None:
-    """Send `template` rendered with `context` (or plain `data`) to `topic` after the commit."""
-
-    def send() -> None:
-        message: dict[str, Any] = {"type": "live.message", "topic": topic}
-        if template:
-            message["html"] = render_to_string(template, dict(context or {}))
-        else:
-            message["data"] = dict(data or {})
-        _publisher.send(group(tenant_id, topic), message)
-
-    transaction.on_commit(send, robust=True)
+def publish(tenant_id: UUID, topic: str, key: UUID | int | str = "") -> None:
+    """Tell the tenant's open pages, once the caller's transaction is committed, that the row `key`
+    of `topic` changed, or with no key that something of it did. Never blocks or raises."""
+    hint = (str(tenant_id), topic, str(key))
+    transaction.on_commit(lambda: _teller.tell(hint), robust=True)

@@ -48,6 +48,9 @@ class AuditEntry(models.Model):
         indexes = [
             models.Index(fields=["tenant_id", "-at"], name="audit_by_time"),
             models.Index(fields=["subject_type", "subject_id"], name="audit_by_subject"),
+            # What somebody rare did, without a walk through what everybody did.
+            models.Index(fields=["tenant_id", "actor", "-at", "-id"], name="audit_by_actor"),
+            models.Index(fields=["tenant_id", "verb", "-at", "-id"], name="audit_by_verb"),
         ]
         verbose_name_plural = "audit entries"
 

@@ -36,7 +36,8 @@ class Problem(Exception):  # noqa: N818  (a problem document is the standard's w
     """An answer that refuses. Raised anywhere below a view; becomes the response.
 
     `code` is the stable word clients branch on (docs: api errors), `extra` members join the
-    document, `headers` join the response.
+    document, `headers` join the response. `page`, the name of a URL and its arguments: where
+    people are taken instead.
     """
 
     def __init__(
@@ -47,9 +48,11 @@ class Problem(Exception):  # noqa: N818  (a problem document is the standard's w
         *,
         errors: Sequence[FieldError] = (),
         headers: Mapping[str, str] | None = None,
+        page: tuple[str, Any] | None = None,
         **extra: Any,
     ) -> None:
         super().__init__(detail)
+        self.page = page
         self.status, self.code, self.detail = status, code, detail
         self.errors, self.headers, self.extra = tuple(errors), dict(headers or {}), extra
 

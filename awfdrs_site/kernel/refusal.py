@@ -3,12 +3,15 @@
 from __future__ import annotations
 
 import structlog
+from django.contrib import messages
 from django.http import HttpRequest, HttpResponse
+from django.shortcuts import resolve_url
 from django.template import TemplateDoesNotExist
 from django.template.loader import select_template
 from django.utils.html import escape
 
 from awfdrs_site.kernel import correlation
+from awfdrs_site.kernel.pages import SeeOther
 from awfdrs_site.kernel.problem import Problem, response
 
 log = structlog.get_logger(__name__)
@@ -31,12 +34,16 @@ def wants_page(request: HttpRequest) -> bool:
 def answer(request: HttpRequest, problem: Problem, template: str = "") -> HttpResponse:
     """`problem` for whoever asks: problem+json, or a page: `template`, else `errors/<status>.html`.
 
+    One with a `page` takes people there, and says its sentence.
     `errors/error.html` stands in for a status without one. Templates get `problem` (the document)
     and `reason`, its sentence. Never raises: a page that cannot be rendered is replaced by a bare
     one.
     """
     if not wants_page(request):
         return response(problem)
+    if problem.page:
+        messages.info(request, problem.detail)
+        return SeeOther(resolve_url(*problem.page))
     document = problem.document()
     # A page for a server error must not need what may just have broken, so it gets no request.
     context_of = request if problem.status < 500 else None

@@ -35,7 +35,8 @@ class IllegalTransition(Problem):
 
 def lock(row: Row) -> Row:
     """The same row, read again under `FOR NO KEY UPDATE`; the caller holds a transaction."""
-    manager = type(row)._default_manager
+    # Whatever lists leave out is locked all the same.
+    manager = type(row)._base_manager
     return manager.select_for_update(of=("self",), no_key=True).get(pk=row.pk)
 
 

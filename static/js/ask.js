@@ -32,7 +32,7 @@ function newDialog() {
 document.addEventListener("click", (event) => {
   const link = event.target.closest?.("a[data-ask], a[data-dialog-close]");
   if (!link || event.button || event.ctrlKey || event.metaKey || event.shiftKey || event.altKey) return;
-  const dialog = link.closest("dialog");
+  const dialog = link.closest("dialog[open]");
   if (link.hasAttribute("data-ask")) ask(link.href, dialog ?? newDialog());
   else if (dialog) dialog.close();
   else return; // a page of its own: back by the link

@@ -14,9 +14,13 @@ document.addEventListener("click", (event) => {
   const dialog = button && document.getElementById(button.getAttribute("popovertarget"));
   if (dialog?.tagName !== "DIALOG") return;
   event.preventDefault();
+  const menu = button.closest("details[data-menu]");
+  if (menu) {
+    menu.open = false; // first, so that the focus comes back to what can still be seen
+    menu.querySelector("summary").focus();
+  }
   if (button.getAttribute("popovertargetaction") === "hide") dialog.close();
   else if (!dialog.open) dialog.showModal();
-  button.closest("details[data-menu]")?.removeAttribute("open");
 });
 
 // Enter alone never confirms harm: in a text it is a new line, in a field nothing; ctrl or cmd sends.

@@ -64,7 +64,7 @@ function press(key) {
 
 function handle(event) {
   const { key } = event;
-  const link = performance.now() - go < 1500 && document.querySelector(`#nav [data-go="${CSS.escape(key)}"]`);
+  const link = performance.now() - go < 1500 && document.querySelector(`#nav [data-go~="${CSS.escape(key)}"]`);
   if (link) {
     go = -Infinity;
     link.click();

@@ -1,18 +1,25 @@
-// The page's one websocket. It only hints: what is missed (a gap, a lost connection) is fetched
-// again with the page. The rail's foot says how live the page is; old values turn grey.
+// The page's one websocket. It only hints: what is missed (a lost connection, a change before it
+// listened, too much to be sent) is fetched again with the page. The rail's foot says how live the
+// page is; old values turn grey.
 import { attach } from "./attach.js";
-import { announce } from "./announce.js";
+import { alarm, announce } from "./announce.js";
 import { receive } from "./push.js";
+import { bar, show, tellAge, WORDS } from "./liveness.js";
 import { markStale } from "./refetch.js";
 
 const BACKOFF_MS = [500, 1000, 2000, 4000, 8000, 15_000];
 const GRACE_MS = 1500;
-const REFUSED = 4403;
-const sequences = new Map();
+// The server says something every 4 seconds; a cable that was pulled says nothing at all.
+const SILENCE_MS = 12_000;
+const ENDED = { 4401: "signed-out", 4403: "refused" };
 let socket = null;
-let live = null; // the socket whose subscription was confirmed
+let live = null; // the socket that sends every change
+let heardAt = performance.now();
+let pageAt = performance.getEntriesByType("navigation")[0]?.requestStart ?? 0; // when it was asked for
+let followed = new Set();
 let attempt = 0;
 let lostAt = 0;
+let ended = "";
 let retry = 0;
 
 function wanted() {
@@ -20,90 +27,91 @@ function wanted() {
   return [...new Set(found.filter(Boolean))];
 }
 
-const WORDS = {
-  connecting: ["slate", "Connecting"],
-  live: ["green", "Live"],
-  lost: ["yellow", "Not live, trying again"],
-  refused: ["yellow", "Not live, reload to update"],
-};
-
-function show(state) {
-  document.documentElement.dataset.live = state;
-  const [tone, text] = WORDS[state];
-  for (const line of document.querySelectorAll("[data-live-status]")) {
-    line.dataset.tone = tone;
-    line.querySelector("[data-live-text]").textContent = text;
-  }
-  for (const dot of document.querySelectorAll("[data-live-dot]")) {
-    dot.dataset.tone = tone;
-    dot.classList.toggle("dot--live", state === "live");
-  }
-}
-
-function bar(name) {
-  for (const one of document.querySelectorAll("[data-net]")) one.hidden = one.dataset.net !== name;
-}
-
+// A short break is not worth a word.
 function lose() {
-  if (!lostAt) lostAt = Date.now();
+  live = null;
+  if (lostAt) return;
+  lostAt = performance.now();
   setTimeout(() => {
     if (!lostAt) return;
     show("lost");
     bar("lost");
+    tellAge(heardAt);
     announce("Connection lost. What is shown may be old.");
   }, GRACE_MS);
-  clearTimeout(retry);
-  retry = setTimeout(connect, BACKOFF_MS[Math.min(attempt++, BACKOFF_MS.length - 1)]);
 }
 
+function closed(one, code) {
+  if (one !== socket) return; // given up for another
+  if (code in ENDED) return end(ENDED[code]);
+  lose();
+  clearTimeout(retry);
+  // Not all at the same moment, when it is the server that went.
+  const pause = BACKOFF_MS[Math.min(attempt++, BACKOFF_MS.length - 1)];
+  retry = setTimeout(connect, pause * (0.5 + Math.random() / 2));
+}
+
+// For good: trying again would be refused again.
+function end(state) {
+  ended = state;
+  live = socket = null;
+  lostAt = 0;
+  show(state);
+  bar(state);
+  alarm(`${WORDS[state][1]}. This page is not live any more.`);
+}
+
+// With the page's age, so that the server can say whether it missed something while it loaded.
 function subscribe() {
-  socket.send(JSON.stringify({ subscribe: wanted() }));
+  followed = new Set(wanted());
+  socket.send(JSON.stringify({ subscribe: [...followed], age: (performance.now() - pageAt) / 1000 }));
 }
 
 // Only now does every change reach us, so only now is what was missed complete.
-function subscribed() {
-  if (live === socket) return; // for more topics
+function listening(missed) {
+  if (lostAt) {
+    const caughtUp = performance.now() - lostAt > GRACE_MS;
+    lostAt = 0;
+    markStale("", "lost"); // one batch for all that may have changed meanwhile
+    bar(caughtUp ? "back" : "");
+    if (caughtUp) setTimeout(() => lostAt || bar(""), 4000);
+  } else if (missed) markStale();
+  if (live === socket) return;
   live = socket;
   attempt = 0;
-  const caughtUp = lostAt && Date.now() - lostAt > GRACE_MS;
-  if (lostAt) markStale("", "lost"); // one batch for all that may have changed meanwhile
-  lostAt = 0;
-  sequences.clear();
   show("live");
-  bar(caughtUp ? "back" : "");
-  if (caughtUp) setTimeout(bar, 4000, "");
 }
 
-function message({ data: text }) {
-  const { topic, seq, html } = JSON.parse(text);
-  if (topic === "subscribed") return subscribed();
-  if (Number.isInteger(seq)) {
-    const last = sequences.get(topic);
-    sequences.set(topic, seq);
-    if (last !== undefined && seq !== last + 1) markStale();
+function message({ data }) {
+  heardAt = performance.now();
+  socket.send('{"took":1}'); // who takes nothing is sent nothing more
+  const { live: isLive, missed, changes = [] } = JSON.parse(data);
+  if (isLive) listening(missed);
+  else if (isLive === false) lose();
+  for (const [topic, html] of changes) {
+    if (html) receive(topic, html);
+    markStale(topic);
   }
-  if (html) receive(topic, html);
-  markStale(topic);
 }
 
 function connect() {
   clearTimeout(retry);
-  if (!wanted().length || socket?.readyState <= WebSocket.OPEN) return; // or connecting
+  if (ended || !wanted().length || socket?.readyState <= WebSocket.OPEN) return; // or connecting
   const scheme = location.protocol === "https:" ? "wss" : "ws";
-  socket = new WebSocket(`${scheme}://${location.host}/ws/live/`);
-  socket.addEventListener("open", subscribe);
-  socket.addEventListener("message", message);
-  socket.addEventListener("close", ({ code }) => {
-    if (code === REFUSED) show("refused");
-    else lose();
-  });
+  const mine = new WebSocket(`${scheme}://${location.host}/ws/live/`);
+  socket = mine;
+  mine.addEventListener("open", subscribe);
+  mine.addEventListener("message", (event) => mine === socket && message(event));
+  mine.addEventListener("close", ({ code }) => closed(mine, code));
 }
 
-// Seconds since the connection was lost, where the page says so.
 setInterval(() => {
-  if (!lostAt) return;
-  const age = Math.round((Date.now() - lostAt) / 1000);
-  for (const one of document.querySelectorAll("[data-net-age]")) one.textContent = ` ${age} s ago`;
+  if (lostAt) tellAge(heardAt);
+  if (socket?.readyState !== WebSocket.OPEN || performance.now() - heardAt < SILENCE_MS) return;
+  const silent = socket;
+  closed(silent, 0);
+  socket = null;
+  silent.close();
 }, 1000);
 
 attach("[data-net-retry]", (button) => button.addEventListener("click", connect));
@@ -111,9 +119,11 @@ addEventListener("online", connect);
 document.addEventListener("visibilitychange", () => {
   if (!document.hidden && lostAt) connect();
 });
+document.addEventListener("htmx:beforeRequest", () => (pageAt = performance.now()));
 document.addEventListener("htmx:afterSettle", () => {
-  show(document.documentElement.dataset.live ?? "connecting");
-  if (socket?.readyState === WebSocket.OPEN) subscribe();
+  show();
+  bar();
+  if (socket?.readyState === WebSocket.OPEN && wanted().some((topic) => !followed.has(topic))) subscribe();
 });
 
 if (wanted().length) {

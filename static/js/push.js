@@ -118,7 +118,8 @@ export function receive(topic, html) {
     const feed = document.querySelector(`[data-live-feed="${topic}"]`);
     if (old) {
       if (!inUse(old)) replace(old, fresh);
-    } else if (feed) addLine(feed, fresh);
+    } else if (fresh.matches("[data-toast]")) document.getElementById("toasts")?.append(fresh);
+    else if (feed) addLine(feed, fresh);
     else maybeNew(topic);
   }
 }

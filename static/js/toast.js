@@ -1,20 +1,36 @@
-// Messages: results leave after 6 s unless pointed at or focused, errors stay; at most three.
-// A request that failed says here what was not done.
+// Messages: results leave after 6 s, after 10 s where they can be undone, unless pointed at or
+// focused; errors stay; at most three. A request that failed says here what was not done.
 import { attach } from "./attach.js";
 
 const STAY_MS = 6000;
+const UNDO_MS = 10_000;
 const MOST = 3;
+
+function remove(toast) {
+  const hadFocus = toast.contains(document.activeElement);
+  toast.remove();
+  if (hadFocus) document.getElementById("main")?.focus({ preventScroll: true });
+}
+
+// `u` is for what was done last. Where it leads back to is the page as it is then.
+function offerUndo(form, tray) {
+  for (const old of tray.querySelectorAll("[data-undo] [data-key]")) if (!form.contains(old)) delete old.dataset.key;
+  form.addEventListener("submit", () => (form.elements.next.value = location.pathname + location.search), true);
+  form.addEventListener("htmx:afterRequest", ({ detail }) => detail.successful && remove(form.closest("[data-toast]")));
+}
 
 attach("[data-toast]", (toast) => {
   const tray = toast.closest("#toasts");
   while (tray && tray.children.length > MOST) tray.firstElementChild.remove();
-  toast.querySelector("[data-toast-close]")?.addEventListener("click", () => toast.remove());
+  toast.querySelector("[data-toast-close]")?.addEventListener("click", () => remove(toast));
+  const undo = toast.querySelector("[data-undo]");
+  if (undo && tray) offerUndo(undo, tray);
   if (toast.dataset.toast === "error" || toast.dataset.toast === "warning") return;
   const leave = () => {
     if (toast.matches(":hover, :focus-within")) setTimeout(leave, 1000);
-    else toast.remove();
+    else remove(toast);
   };
-  setTimeout(leave, STAY_MS);
+  setTimeout(leave, undo ? UNDO_MS : STAY_MS);
 });
 
 export function complain(title, detail) {

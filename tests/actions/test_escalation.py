@@ -5,6 +5,7 @@ from __future__ import annotations
 from datetime import datetime, timedelta
 
 import pytest
+import time_machine
 from django.db import IntegrityError, transaction
 from django.utils import timezone
 
@@ -18,7 +19,7 @@ from actions.models import Action
 from awfdrs_site.kernel.actor import MACHINE, Actor
 from awfdrs_site.kernel.models import AuditEntry
 from incidents import services as incident_services
-from incidents import snoozing
+from incidents import snoozing, undoing
 from incidents.models import Incident, TimelineEntry
 from tenants.models import Workflow
 from tests.actions.conftest import an_incident
@@ -164,6 +165,35 @@ def test_what_is_not_needed_any_more_is_not_sent(
         "delivered", "stopped", "stopped",
     ]  # fmt: skip
     assert Page.objects.get(step=2).detail
+
+
+def test_an_acknowledgement_that_is_taken_back_stops_nothing(
+    workflow: Workflow, webhook: Webhook
+) -> None:
+    """The calls it stopped go on, as far ahead as they were; what was sent is not sent again.
+
+    Red without `call_again`: the second call stayed stopped.
+    """
+    a_channel(workflow, webhook)
+    a_policy(workflow, (0, ["Anna"]), (60, ["Anna"]))
+    incident = an_incident(workflow)
+    escalate(incident)
+    paging.run_due()
+    second = Page.objects.get(step=1)
+    with time_machine.travel(timezone.now() + timedelta(seconds=10)) as clock:
+        incident_services.acknowledge(incident=incident, user=None, actor=ANNA, now=timezone.now())
+        paging.run_due()
+        assert Page.objects.get(step=1).status == "stopped"
+        clock.shift(timedelta(hours=1))
+        undoing.unacknowledge(incident=incident, actor=ANNA, now=timezone.now())
+        paging.run_due()
+        page = Page.objects.get(step=1)
+        assert (page.status, len(webhook.calls)) == ("pending", 1)
+        assert timedelta(seconds=40) < page.due_at - timezone.now() <= timedelta(seconds=60)
+        assert page.due_at > second.due_at
+        clock.shift(timedelta(minutes=1))
+        paging.run_due()
+    assert len(webhook.calls) == 2
 
 
 def test_what_was_said_while_a_worker_claims_holds(workflow: Workflow, webhook: Webhook) -> None:

@@ -182,7 +182,7 @@ def anna(world: World) -> Client:
 
 # What the form of an automation policy posts, beside tenant and workflow.
 POLICY = {
-    "confidence_threshold": "0.8", "confidence_thresholds": "{}", "max_attempts": "5",
+    "confidence_threshold": "0.8", "max_attempts": "5",
     "max_actions_per_hour": "600", "max_actions_per_day": "5000",
     "max_incident_retries_per_day": "20", "max_workflow_retries_per_hour": "300",
     "max_vendor_retries_per_hour": "300", "cooldown_seconds": "300",

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from dataclasses import replace
 from datetime import UTC, datetime
 from typing import Any
@@ -48,8 +49,8 @@ def test_it_shows_who_changed_what_from_what_to_what(
     assert (newest.values["cooldown_seconds"], first.values["cooldown_seconds"]) == (60, 300)
     assert (first.values["max_attempts"], original.values["max_attempts"]) == (3, 5)
     page = anna.get(url(AutomationPolicy, "history", edited.pk)).content.decode()
-    assert page.count("max_attempts: ") == 2
-    assert "cooldown_seconds: 300 → 60" in page
+    assert page.count("<dt>Max attempts</dt>") == 2
+    assert re.search("Cooldown seconds</dt>.*<del>300</del>.*<ins>60</ins>", page)
     assert world.admin.username in page
 
 
@@ -108,7 +109,7 @@ def test_a_tenants_admin_reads_a_defaults_history_and_restores_none(
     assert (version.actor, version.comment) == ("automation", "rules import")
     import_rules(ruleset=rules)
     page = url(ErrorCode, "history", code.pk)
-    assert "Restore" not in anna.get(page).content.decode().split("sr-only")[-1][20:]
+    assert "Restore" not in anna.get(page).content.decode()
     assert anna.post(page, {"restore": "1", "newest": "1"}).status_code == 403
     code.refresh_from_db()
     assert code.severity == "high"
@@ -134,7 +135,7 @@ def test_an_end_and_a_line_of_its_own_survive_a_restore(anna: Client, world: Wor
     """What the form shows in two boxes or as JSON is posted as it would be."""
     page = url(AutomationPolicy, "change", world.policy.pk)
     ends = {"expires_at_0": "2030-01-01", "expires_at_1": "12:00:00"}
-    first = policy_body(world, confidence_thresholds='{"retry": 0.9}', **ends)
+    first = policy_body(world, confidence_thresholds_0="0.9", **ends)
     for body in (first, policy_body(world)):
         assert anna.post(page, body).status_code == 302
     assert "is as it was then" in restore(anna, world.policy, 1).content.decode()

@@ -67,7 +67,7 @@ def test_a_policy_of_a_workflow_comes_back_with_its_end_and_lines(
     """What the form shows in two boxes or as JSON is posted as it would be."""
     page = url(AutomationPolicy, "change", world.policy.pk)
     body = POLICY | {"workflow": str(world.workflow.pk), "dry_run": "on"}
-    body |= {"confidence_thresholds": '{"retry": 0.9}'}
+    body |= {"confidence_thresholds_0": "0.9"}
     body |= {"expires_at_0": "2100-01-01", "expires_at_1": "12:00:00"}
     assert anna.post(page, body).status_code == 302
     was = AutomationPolicy.objects.get(pk=world.policy.pk)

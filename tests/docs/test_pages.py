@@ -56,9 +56,8 @@ def test_every_page_can_be_found() -> None:
 
 def test_every_decision_has_its_parts() -> None:
     decisions = sorted((DOCS / "decisions").glob("0*.md"))
-    assert [page.name[:4] for page in decisions] == [
-        f"{n:04}" for n in range(1, len(decisions) + 1)
-    ]
+    numbers = [page.name[:4] for page in decisions]
+    assert numbers == sorted(set(numbers))
     index = (DOCS / "decisions" / "README.md").read_text()
     for page in decisions:
         headings = re.findall(r"^## (.+)$", page.read_text(), re.MULTILINE)

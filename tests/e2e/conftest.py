@@ -13,7 +13,8 @@ from tests.e2e.site import Site, running
 from tests.e2e.stagehand import Stagehand
 from tests.e2e.visit import Visit, visiting
 from tests.e2e.world import World, a_world
-from tests.ui.browser import CHROMIUM, chromium
+from tests.ui.browser import CHROMIUM, chromium, serve
+from tests.ui.preview import write
 
 # A bound for what never happens, not a promise: loaded machines are slow.
 PATIENCE_MS = 30_000
@@ -29,6 +30,15 @@ def browser() -> Iterator[Browser]:
     expect.set_options(timeout=PATIENCE_MS)
     with chromium() as found:
         yield found
+
+
+@pytest.fixture(scope="session")
+def base(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
+    """The previewed pages, served under the strict policy."""
+    folder = tmp_path_factory.mktemp("preview")
+    write(folder)
+    with serve(folder) as url:
+        yield url
 
 
 @pytest.fixture(scope="session")

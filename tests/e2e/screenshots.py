@@ -1,198 +1,211 @@
-"""`make screenshots`: the pictures in docs/images, of a fresh demo that has come to life."""
+"""`make screenshots`: every page in both themes, at the desk and on a phone, in one contact sheet.
+
+`docs/images/pages.jpg` is the sheet, `docs/images/overview.png` the README's picture. The single
+pictures, as large as they were taken, stay in the folder of `--keep`.
+"""
 
 from __future__ import annotations
 
-import re
+import argparse
+import html
+import os
 import sys
-import time
-from collections.abc import Callable, Iterator
-from contextlib import contextmanager
-from dataclasses import dataclass
-from typing import Any
-from urllib.parse import urljoin
+import tempfile
+from collections.abc import Iterator, Mapping, Sequence
+from pathlib import Path
+from typing import Literal
 
-import httpx
 from playwright.sync_api import Browser, Page, expect
 
 from bench.instance import PROJECT
-from tests.e2e.site import Site, running
-from tests.ui.browser import chromium
+from tests.e2e.demo_site import Demo, demo, signed_in
+from tests.e2e.visit import draw_charts
+from tests.ui.browser import chromium, serve
 
 FOLDER = PROJECT / "docs" / "images"
 DESK, PHONE = (1440, 900), (390, 844)
-PATIENCE_SECONDS = 240
-# Enough minutes of traffic for a chart of the last hour to have a shape.
-LIFE_SECONDS = 240
-# How long the engine takes over what it was asked to run again, so that it is seen doing so.
-RERUN_SECONDS = 120
-# Scenarios that recover by a retry, and how soon it is sent where nothing stands in its way.
-RECOVERING = ("payment-timeout", "self-recovery", "connection-reset")
-SENT_SECONDS = 20
+Theme = Literal["dark", "light"]
+LOOKS: tuple[tuple[Theme, tuple[int, int]], ...] = (
+    ("dark", DESK),
+    ("light", DESK),
+    ("dark", PHONE),
+    ("light", PHONE),
+)
+# How high a picture is on the sheet, in pixels, and how many pages share a line.
+HIGH, ABREAST = 320, 2
+QUALITY = 60
+# Pages a lively demo does not come to show.
+STATES = (
+    "overview-first-run",
+    "incidents-none-yet",
+    "incidents-all-clear",
+    "incidents-no-match",
+    "incident-hostile",
+    "merge",
+    "approvals-empty",
+    "recoveries-none_failed",
+    "learning-empty",
+    "ask-resume",
+    "ask-breaker",
+    "rules-running",
+    "keys-issued",
+    "locked",
+    "403",
+    "500",
+)
 
 
-@dataclass(frozen=True)
-class Demo:
-    """The running demo, as its own output describes it."""
+def live_pages(demo: Demo) -> Mapping[str, Mapping[str, str]]:
+    """Who sees what, by name: paths of the running demo."""
+    from awfdrs_site.demo import workflow_id
 
-    site: Site
-    password: str
-    key: str
-    simulator: str
-
-    def incidents(self) -> list[dict[str, Any]]:
-        """The newest incidents."""
-        return self._newest("incidents")
-
-    def _newest(self, what: str) -> list[dict[str, Any]]:
-        answer = httpx.get(
-            f"{self.site.url}/api/v1/{what}",
-            headers={"Authorization": f"Bearer {self.key}"},
-            trust_env=False,
-        )
-        rows: list[dict[str, Any]] = answer.raise_for_status().json()["results"]
-        return rows
-
-    def verifying(self) -> list[dict[str, Any]]:
-        """Those whose retry was sent, and which are watched until they show that they recovered."""
-        return [row for row in self.incidents() if row["recovery"] == "verifying"]
-
-    def newest_recovery(self) -> str:
-        """Its id."""
-        return str(self._newest("recoveries")[0]["id"])
-
-    def tell_simulator(self, path: str, **body: Any) -> None:
-        """One of the simulator's controls."""
-        httpx.post(f"{self.simulator}/{path}", json=body, trust_env=False).raise_for_status()
-
-
-def await_(look: Callable[[], Any]) -> Any:
-    """What `look` returns once it is not empty; RuntimeError when patience ends."""
-    deadline = time.monotonic() + PATIENCE_SECONDS
-    while not (seen := look()):
-        if time.monotonic() > deadline:
-            raise RuntimeError(f"never seen: {look}")
-        time.sleep(0.5)
-    return seen
+    subject, workflow = demo.verifying()[0], workflow_id("payments.capture")
+    return {
+        "alice": {
+            "overview": "/",
+            "incidents": "/incidents/",
+            "incidents: narrowed": "/incidents/?q=severity%3Acritical%2Chigh",
+            "incident": f"/incidents/{subject['id']}/",
+            "incident: events": f"/incidents/{subject['id']}/events",
+            "approvals": "/approvals/",
+            "actions": "/actions/",
+            "recoveries": "/recoveries/",
+            "recovery": f"/recoveries/{demo.newest_recovery()}/",
+            "workflows": "/workflows/",
+            "workflow": f"/workflows/{workflow}/",
+            "safety": "/safety/",
+            "safety: stop": f"/safety/stop?scope=workflow&target={workflow}",
+            "safety: stops": "/safety/stops",
+            "rules": "/rules/",
+            "learning": "/learning/",
+            "reports": "/reports/",
+            "search": "/search?q=stripe",
+            "not found": "/incidents/00000000-0000-0000-0000-000000000000/",
+        },
+        "anna": {
+            "audit log": "/audit/",
+            "settings": "/settings/",
+            "settings: keys": "/settings/keys",
+            "settings: members": "/settings/members",
+            "settings: notification": "/settings/notification",
+            "admin": "/admin/",
+            "admin: vendors": "/admin/safety/vendor/",
+            "admin: error codes": "/admin/safety/errorcode/",
+            "admin: policies": "/admin/safety/automationpolicy/",
+            "admin: plans": "/admin/actions/recoveryplan/",
+        },
+    }
 
 
-def _printed(site: Site, pattern: str) -> str:
-    def look() -> str:
-        found = re.search(pattern, site.log.read_text(errors="replace"))
-        return found[1] if found else ""
-
-    return str(await_(look))
-
-
-@contextmanager
-def demo() -> Iterator[Demo]:
-    """A demo in which something has recovered, something recovers, and something waits."""
-    with running("--demo") as site:
-        playing = Demo(
-            site,
-            password=_printed(site, r"log-in: alice / (\S+)"),
-            key=_printed(site, r"API key: (\S+)"),
-            simulator=_printed(site, r"retry address of every workflow: (\S+)/retry"),
-        )
-
-        def states() -> set[str]:
-            return {row["state"] for row in playing.incidents()}
-
-        time.sleep(LIFE_SECONDS)
-        await_(lambda: {"resolved", "waiting", "escalated"} <= states())
-        playing.tell_simulator("control", delay_seconds=RERUN_SECONDS)
-        # Whether the first of them may run by itself depends on what else is going on.
-        await_(lambda: any(_recovers(playing, name) for name in RECOVERING))
-        yield playing
-
-
-def _recovers(playing: Demo, scenario: str) -> bool:
-    """Whether the scenario, played now, leads to a retry that was sent."""
-    playing.tell_simulator("fail", scenario=scenario, items=3)
-    deadline = time.monotonic() + SENT_SECONDS
-    while not playing.verifying() and time.monotonic() < deadline:
-        time.sleep(0.5)
-    return bool(playing.verifying())
-
-
-@contextmanager
-def signed_in(browser: Browser, demo: Demo, name: str) -> Iterator[Page]:
-    """A page of somebody who has signed in."""
-    screen = {"width": DESK[0], "height": DESK[1]}
-    context = browser.new_context(reduced_motion="reduce", viewport=screen)  # type: ignore[arg-type]
-    page = context.new_page()
-    page.goto(f"{demo.site.url}/login")
-    page.get_by_label("User name").fill(name)
-    page.get_by_label("Password").fill(demo.password)
-    page.get_by_role("button", name="Sign in").click()
-    page.wait_for_url("**/")
-    try:
-        yield page
-    finally:
-        context.close()
-
-
-def shoot(page: Page, url: str, name: str, size: tuple[int, int], theme: str = "dark") -> None:
-    """One picture of what a screen of that size shows first."""
+def dress(page: Page, base: str, theme: Theme, size: tuple[int, int]) -> None:
+    """Let the page be of that theme and size from its next load on."""
     page.set_viewport_size({"width": size[0], "height": size[1]})
-    page.context.add_cookies([{"name": "theme", "value": theme, "url": urljoin(url, "/")}])
-    page.goto(url)
+    page.emulate_media(color_scheme=theme, reduced_motion="reduce")
+    page.context.add_cookies([{"name": "theme", "value": theme, "url": base}])
+
+
+def settled(page: Page) -> None:
+    """Wait until the page is live, its charts are drawn and every font is there."""
     if page.locator("body[data-live-topics]").count():
         expect(page.locator("html")).to_have_attribute("data-live", "live", timeout=20_000)
-    if page.locator("[data-chart]").count():
-        expect(page.locator("[data-chart] .main-svg").first).to_be_attached(timeout=20_000)
-    save(page, name)
-
-
-def save(page: Page, name: str) -> None:
-    """Write the picture once every font is there."""
+    draw_charts(page)
+    page.evaluate("scrollTo(0, 0)")
     page.evaluate("document.fonts.ready")
-    page.screenshot(path=FOLDER / f"{name}.png")
-    print(f"{name}.png")
 
 
-def take_all(browser: Browser, demo: Demo) -> None:
-    """Every page for alice, the admin for anna, and what is seen before signing in."""
-    site, subject = demo.site.url, demo.verifying()[0]
-    pages = {
-        "overview": f"{site}/",
-        "incidents": f"{site}/incidents/",
-        "incident": f"{site}/incidents/{subject['id']}/",
-        "approvals": f"{site}/approvals/",
-        "actions": f"{site}/actions/",
-        "recoveries": f"{site}/recoveries/",
-        "recovery": f"{site}/recoveries/{demo.newest_recovery()}/",
-        "safety": f"{site}/safety/",
-    }
-    with signed_in(browser, demo, "alice") as page:
-        for name, url in pages.items():
-            shoot(page, url, name, DESK)
-            shoot(page, url, f"{name}-light", DESK, "light")
-        for name in ("overview", "incidents", "incident", "approvals"):
-            shoot(page, pages[name], f"{name}-phone", PHONE)
-        shoot(page, f"{site}/incidents/00000000-0000-0000-0000-000000000000/", "not-found", DESK)
-    with signed_in(browser, demo, "vera") as page:
-        page.goto(f"{site}/safety/")
-        # What her pages do not offer is refused when it is sent all the same.
-        page.locator("[data-theme-form]").first.evaluate(
-            "form => { form.action = '/safety/stop'; form.submit(); }"
+def file_name(name: str, theme: str, size: tuple[int, int]) -> str:
+    """Where the picture of one look is kept."""
+    return f"{name.replace(': ', '-').replace(' ', '-')}.{theme}.{size[0]}.png"
+
+
+def shoot_demo(browser: Browser, folder: Path) -> Iterator[str]:
+    """The log-in and every page of the running demo in all LOOKS; gives the names."""
+    with demo() as playing:
+        site = playing.site.url
+        with browser.new_context() as context:
+            yield _shoot(context.new_page(), site, "log-in", "/login", folder)
+        for who, pages in live_pages(playing).items():
+            with signed_in(browser, playing, who) as page:
+                for name, path in pages.items():
+                    yield _shoot(page, site, name, path, folder)
+
+
+def _shoot(page: Page, site: str, name: str, path: str, folder: Path) -> str:
+    for theme, size in LOOKS:
+        dress(page, site, theme, size)
+        page.goto(site + path)
+        settled(page)
+        page.screenshot(path=folder / file_name(name, theme, size))
+    print(name)
+    return name
+
+
+def shoot_states(browser: Browser, folder: Path) -> Iterator[str]:
+    """The previewed STATES in all LOOKS; gives the names."""
+    from tests.ui.preview import write
+
+    previews = folder / "previews"
+    write(previews)
+    with serve(previews) as base, browser.new_context(reduced_motion="reduce") as context:
+        page = context.new_page()
+        for name in STATES:
+            for theme, size in LOOKS:
+                dress(page, base, theme, size)
+                page.goto(f"{base}/{name}.{theme}.html")
+                page.screenshot(path=folder / file_name(name, theme, size))
+            print(name)
+            yield name
+
+
+def write_sheet(browser: Browser, names: Sequence[str], folder: Path, target: Path) -> None:
+    """All pictures of the names, small, with their names above them."""
+    figures = "".join(
+        f"<figure><figcaption>{html.escape(name)}</figcaption>"
+        + "".join(
+            f'<img src="{file_name(name, theme, size)}" height="{HIGH}">' for theme, size in LOOKS
         )
-        page.wait_for_url("**/safety/stop")
-        save(page, "forbidden")
-    with signed_in(browser, demo, "anna") as page:
-        shoot(page, f"{site}/admin/", "admin", DESK)
-        shoot(page, f"{site}/admin/safety/vendor/", "admin-vendors", DESK)
+        + "</figure>"
+        for name in names
+    )
+    columns = f"repeat({ABREAST}, max-content)"
+    style = (
+        f"body {{ margin: 16px; display: grid; grid-template-columns: {columns}; gap: 16px 28px;"
+        " width: max-content; background: #777; font: 600 17px system-ui; color: #fff }"
+        " figure { margin: 0; display: grid; grid-template-columns: repeat(4, max-content);"
+        " gap: 6px } figcaption { grid-column: 1 / -1 }"
+    )
+    (folder / "sheet.html").write_text(
+        f"<!doctype html><meta charset=utf-8><style>{style}</style>{figures}", encoding="utf-8"
+    )
     with browser.new_context() as context:
-        shoot(context.new_page(), f"{site}/login", "login", DESK)
+        page = context.new_page()
+        page.goto((folder / "sheet.html").as_uri())
+        width = page.evaluate("document.body.offsetWidth + 32")
+        page.set_viewport_size({"width": width, "height": 900})
+        page.screenshot(path=target, full_page=True, type="jpeg", quality=QUALITY)
+    print(f"{target.relative_to(PROJECT)}: {target.stat().st_size / 1e6:.1f} MB")
 
 
-def main() -> int:
+def main(arguments: Sequence[str]) -> int:
     """Write the pictures; 0."""
+    parser = argparse.ArgumentParser(description=__doc__)
+    parser.add_argument("--keep", type=Path, metavar="FOLDER", help="for the single pictures")
+    keep = parser.parse_args(arguments).keep
     FOLDER.mkdir(parents=True, exist_ok=True)
-    with chromium() as browser, demo() as playing:
-        take_all(browser, playing)
-    print(f"{sum(path.stat().st_size for path in FOLDER.glob('*.png')) / 1e6:.1f} MB in {FOLDER}")
+    with tempfile.TemporaryDirectory() as scratch, chromium() as browser:
+        folder: Path = keep or Path(scratch)
+        folder.mkdir(parents=True, exist_ok=True)
+        names = [*shoot_demo(browser, folder), *shoot_states(browser, folder)]
+        write_sheet(browser, names, folder.resolve(), FOLDER / "pages.jpg")
+        (FOLDER / "overview.png").write_bytes(
+            (folder / file_name("overview", "dark", DESK)).read_bytes()
+        )
     return 0
 
 
 if __name__ == "__main__":
-    sys.exit(main())
+    os.environ.setdefault("DJANGO_SETTINGS_MODULE", "awfdrs_site.settings")
+    import django
+
+    django.setup()
+    sys.exit(main(sys.argv[1:]))

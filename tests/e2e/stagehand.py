@@ -143,6 +143,20 @@ def sign_in(*, username: str) -> dict[str, str]:
     return {"name": settings.SESSION_COOKIE_NAME, "value": str(session.session_key)}
 
 
+def sign_out(*, key: str) -> None:
+    """End the session of that key, as signing out elsewhere would."""
+    from django.contrib.sessions.models import Session
+
+    Session.objects.filter(session_key=key).delete()
+
+
+def hang_redis(*, seconds: int) -> None:
+    """Let Redis answer nobody for so long."""
+    from awfdrs_site.kernel.redis_client import redis_client
+
+    redis_client().client_pause(seconds * 1000)
+
+
 def stop_workflow(*, workflow_id: str, reason: str) -> None:
     """Engage a kill switch as another process would, past the web server."""
     from django.utils import timezone
@@ -220,6 +234,8 @@ CALLS: dict[str, Callable[..., Any]] = {
         retry_at,
         join,
         sign_in,
+        sign_out,
+        hang_redis,
         stop_workflow,
         begin_recovery,
         ask_before,

@@ -18,7 +18,7 @@ from tests.e2e.world import World
 
 pytestmark = pytest.mark.e2e
 
-REFUSED = 4403
+SIGNED_OUT, REFUSED = 4401, 4403
 # Longer than the read time-outs of the Redis clients.
 IDLE_MS = 13_000
 _HANDSHAKE = {
@@ -78,18 +78,19 @@ def test_it_answers_its_own_pages_alone(
 
 _SUBSCRIBE = """topics => new Promise((resolve) => {
   const socket = new WebSocket(`ws://${location.host}/ws/live/`);
-  socket.addEventListener("open", () => socket.send(JSON.stringify({ subscribe: topics })));
+  socket.addEventListener("open", () => socket.send(JSON.stringify({ subscribe: topics, age: 0 })));
   socket.addEventListener("close", (event) => resolve(event.code));
-  socket.addEventListener("message", ({ data }) => { resolve(JSON.parse(data).topic); });
+  socket.addEventListener("message", ({ data }) => { resolve(JSON.parse(data)); });
 })"""
 
 
 def test_it_tells_nothing_of_other_tenants(
     world: World, make_world: Callable[[], World], alice: Visit
 ) -> None:
-    """A topic of another tenant's incident closes the websocket, as does one that is none.
+    """A topic of another tenant's incident, or of another person, closes the websocket, as does
+    one that is none.
 
-    Seen red without the check of whose incident it is.
+    Seen red without the checks of whose incident it is, and of who is asking.
     """
     other = make_world()
     for one in (world, other):
@@ -97,8 +98,11 @@ def test_it_tells_nothing_of_other_tenants(
     mine = world.await_incident("escalated")["id"]
     foreign = other.await_incident("escalated")["id"]
     page = alice.open("/safety/")
-    assert page.evaluate(_SUBSCRIBE, [f"incident:{mine}"]) == "subscribed"
-    for topics in ([f"incident:{mine}", f"incident:{foreign}"], ["secrets"], [1], "incidents"):
+    assert "live" in page.evaluate(_SUBSCRIBE, [f"incident:{mine}"])
+    me = page.locator("body").get_attribute("data-live-topics").rpartition("person:")[2]
+    assert "live" in page.evaluate(_SUBSCRIBE, [f"person:{me}"])
+    others = [[f"incident:{mine}", f"incident:{foreign}"], [f"person:{int(me) - 1}"], ["person:"]]
+    for topics in (*others, ["secrets"], [1], "incidents"):
         assert page.evaluate(_SUBSCRIBE, topics) == REFUSED
 
 
@@ -107,7 +111,7 @@ def test_it_lets_nobody_in_who_has_not_signed_in(world: World, sign_in: SignIn) 
     visit = sign_in("alice")
     page = visit.open("/safety/")
     visit.context.clear_cookies()
-    assert page.evaluate(_SUBSCRIBE, ["incidents"]) == REFUSED
+    assert page.evaluate(_SUBSCRIBE, ["incidents"]) == SIGNED_OUT
 
 
 def test_it_says_that_the_connection_is_lost_and_catches_up(world: World, sign_in: SignIn) -> None:
@@ -168,3 +172,48 @@ def test_it_outlives_a_killed_web_server(world: World, alice: Visit, stagehand: 
     world.fail("unknown-error", items=1)
     expect(page.locator("#feed")).to_contain_text("HALF_RENDERED")
     assert alice.loads_of("/") == 1
+
+
+def test_it_says_so_while_redis_is_away(world: World, alice: Visit, stagehand: Stagehand) -> None:
+    """The websocket lives, and yet nothing is heard: old values turn grey, their age is told; then
+    the page has caught up.
+
+    The guard is seen red in `tests/live/test_hub.py`.
+    """
+    page = alice.open("/")
+    stagehand("hang_redis", seconds=8)
+    expect(page.locator("[data-net=lost]")).to_be_visible()
+    expect(page.locator("[data-net-age]")).to_contain_text("s ago")
+    expect(page.locator("html")).to_have_attribute("data-live", "lost")
+    reason = "While nobody was told"
+    where = world.workflows["payments.capture"]
+    stagehand("stop_workflow", workflow_id=where, reason=reason)
+    is_live(page)
+    expect(page.locator("[data-net=lost]")).to_be_hidden()
+    expect(page.locator(".hazard")).to_contain_text(reason)
+    assert alice.loads_of("/") == 1
+
+
+def test_it_ends_with_the_session_and_says_why(
+    world: World, sign_in: SignIn, stagehand: Stagehand
+) -> None:
+    """Signed out elsewhere, or of another role now, the page is told and does not try again.
+
+    The guards are seen red in `tests/live/test_sessions.py`.
+    """
+    for ending, words in (
+        ("signed-out", "You are signed out"),
+        ("refused", "Your access has changed"),
+    ):
+        visit = sign_in("bob")
+        page = visit.open("/approvals/")
+        if ending == "signed-out":
+            stagehand("sign_out", key=visit.context.cookies()[0]["value"])
+        else:
+            who = {"tenant_id": world.tenant_id, "username": world.people["bob"]}
+            stagehand("join", **who, role="viewer")
+        expect(page.locator(f"[data-net={ending}]")).to_contain_text(words)
+        expect(page.locator(f"[data-net={ending}]")).to_be_visible()
+        assert states(page)[-1] == ending
+        page.locator(f"[data-net={ending}] a").click()
+        page.wait_for_url("**/login?**" if ending == "signed-out" else "**/approvals/")

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, field
@@ -23,6 +24,7 @@ PAGES = (
     "/settings/members",
     "/settings/notification",
     "/learning/",
+    "/reports/",
 )
 # Runs before the first script of each page; a binding outlives the page's navigation.
 _WATCH = """
@@ -73,6 +75,15 @@ class Visit:
 def is_live(page: Page) -> None:
     """Wait until the page says that it is live."""
     expect(page.locator("html")).to_have_attribute("data-live", "live")
+
+
+def draw_charts(page: Page) -> None:
+    """Look at each chart that has something to draw, and wait until it is drawn."""
+    for chart in page.locator("[data-chart]").all():
+        source = page.locator(f"#{chart.get_attribute('data-source')}").text_content()
+        if json.loads(source or "{}").get("points") != []:
+            chart.scroll_into_view_if_needed()
+            expect(chart.locator(".main-svg").first).to_be_attached()
 
 
 def states(page: Page) -> list[str]:

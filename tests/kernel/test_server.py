@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import gzip
 import json
 import os
 import socket
@@ -146,3 +147,13 @@ def test_it_opens_a_socket_for_its_own_pages_alone(
         headers["Origin"] = origin.format(port=server.port)
     response, _ = server.request("GET", path, headers=headers)
     assert response.status == status
+
+
+@pytest.mark.parametrize("path", ["/login", "/static/css/components.css"])
+def test_pages_and_files_are_sent_compressed(server: Server, path: str) -> None:
+    """To who takes it. Seen red without the middleware."""
+    packed, body = server.request("GET", path, headers={"Accept-Encoding": "gzip"})
+    plain, text = server.request("GET", path)
+    assert (packed.headers["Content-Encoding"], plain.headers["Content-Encoding"]) == ("gzip", None)
+    assert len(gzip.decompress(body)) == pytest.approx(len(text), rel=0.01)
+    assert len(body) < len(text) / 2

@@ -47,6 +47,7 @@ ON_INCIDENT = (
     "escalate",
     "snooze",
     "wake",
+    "unmerge",
 )
 POSTS = (
     *(f"/incidents/{{incident}}/{verb}" for verb in ON_INCIDENT),
@@ -120,7 +121,8 @@ def test_it_gives_a_viewer_no_form_that_changes_something(
     for page in PAGES:
         if page == "/settings/":
             continue  # her own name, pages and password
-        assert post_forms(vera.get(page.format(**ids))) == [], page
+        forms = [form.action for form in post_forms(vera.get(page.format(**ids)))]
+        assert set(forms) <= {"/incidents/views"}, page  # her own views of the list
 
 
 def test_it_tells_a_viewer_who_can_give_the_role(cast: Cast, ids: dict[str, object]) -> None:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from datetime import UTC, datetime, timedelta
+from typing import Any
 
 import pytest
 from hypothesis import given
@@ -72,20 +73,22 @@ def test_it_says_the_finding(key: str, counts: list[tuple[int, int]], sentence: 
 
 
 def test_it_gives_rates_of_the_last_minutes() -> None:
-    """The mean of the last five minutes, the newest lag that is known, and a trend with gaps."""
-    minutes = {
-        0: (600, 600, timedelta(seconds=9)),
-        57: (20, 5, timedelta(seconds=2)),
-        59: (80, 20, None),
-    }
-    figures = rate_figures(minutes, span=60, recent=5)
-    assert (figures["per_minute"], figures["failing"], figures["lag_seconds"]) == (20, 25.0, 2.0)
-    trend = figures["trend"]
-    assert isinstance(trend, list)
-    assert (len(trend), trend[0], trend[58], trend[59]) == (60, 600, 0, 80)
-    slow = rate_figures({59: (1, 0, timedelta(seconds=-3))}, span=60, recent=5)
+    """The mean of the last five minutes, of which the running one has come half its way."""
+    now = datetime(2026, 3, 1, 12, 0, 30, tzinfo=UTC)
+
+    def figures(*minutes: tuple[int, int, int], lag: float | None = None) -> dict[str, Any]:
+        rng = RANGES["1h"]
+        steps = [(rng.start(now) + rng.step * i, events, failed) for i, events, failed in minutes]
+        late = None if lag is None else timedelta(seconds=lag)
+        return rate_figures(points_of(rng, now, steps, []), 5, timedelta(seconds=30), late)
+
+    busy = figures((0, 600, 600), (54, 1, 1), (57, 20, 5), (59, 70, 40), lag=2)
+    assert (busy["per_minute"], busy["failing"], busy["lag_seconds"]) == (20, 50.0, 2.0)
+    trend = busy["trend"]
+    assert (len(trend), trend[0], trend[58], trend[59]) == (60, 600, 0, 70)
+    slow = figures((59, 1, 0), lag=-3)
     assert (slow["per_minute"], slow["lag_seconds"]) == (0.2, 0.0)
-    assert rate_figures({}, span=60, recent=5)["lag_seconds"] is None
+    assert figures()["lag_seconds"] is None
 
 
 def test_it_knows_what_it_does_not_know() -> None:

@@ -5,10 +5,11 @@ import sys
 from pathlib import Path
 
 MODULES = (
-    *("incidents.signature", "incidents.template", "safety.ruleset", "safety.backoff"),
-    *("safety.breaker", "safety.gate"),
+    *("incidents.query", "incidents.signature", "incidents.template", "safety.ruleset"),
+    *("incidents.mentions", "safety.backoff", "safety.breaker", "safety.gate"),
     *("ai.classify", "ai.root_cause", "ai.similarity", "ai.confidence", "ai.decide"),
     *("ai.effectiveness", "ai.record", "safety.caps", "actions.escalation.schedule"),
+    "incidents.correlation",
 )
 HEAVY = ("django", "celery", "redis", "psycopg", "httpx", "rest_framework", "numpy")
 

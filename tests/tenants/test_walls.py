@@ -22,6 +22,7 @@ from actions.models import Channel
 from awfdrs_site.health import worker_beat
 from awfdrs_site.kernel.actor import MACHINE
 from awfdrs_site.kernel.models import AuditEntry
+from incidents.models import SavedView
 from safety.models import Vendor
 from safety.services import engage_switch
 from tenants import keys
@@ -109,6 +110,14 @@ def _things_of_meridian(cast: Cast) -> dict[str, Any]:
         "recoveries": a_recovery(action.incident).pk,
         "safety": switch.pk,
         "vendors": "stripe",
+        "views": SavedView.objects.create(
+            tenant=cast.meridian,
+            owner=cast.people["alice"],
+            name="Stripe",
+            sort="severity",
+            shared=True,
+            created_at=timezone.now(),
+        ).pk,
         "workflows": cast.capture.pk,
     }
 

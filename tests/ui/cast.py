@@ -292,8 +292,8 @@ def timeline(incident: Incident, hostile: bool = False) -> list[TimelineEntry]:
         (
             "comment",
             "person",
-            "Stripe support confirmed a temporary limit until 22:00.\nKeep it low.",
-            {},
+            "Stripe support confirmed a temporary limit until 22:00.\nKeep it low, @anna.",
+            {"mentions": ["anna"]},
         ),
         ("gate", "machine", "Retry 1 of 3 may run: 9 checks passed", {"outcome": "run"}),
         ("approval", "machine", "Needs approval: 0.71 is under the auto line 0.80", {}),
@@ -408,6 +408,7 @@ def shell(role: str = "responder", stops: bool = True) -> SimpleNamespace:
         held=2 if stops else 0,
         all_stopped=False,
         failing=[a_failing_channel()] if stops else [],
+        mentions=2 if stops else 0,
     )
 
 

@@ -7,6 +7,8 @@ from types import SimpleNamespace
 from typing import Any
 
 from django.contrib.auth.models import User
+from django.contrib.messages import constants
+from django.contrib.messages.storage.base import Message
 
 from actions import rule_pages
 from actions.learning_pages import Learnt, Share
@@ -16,10 +18,20 @@ from actions.stop_pages import breaker_question
 from actions.stopping import Consequences, InFlight
 from ai.record import Outcomes
 from ai.trust import Trust
+from awfdrs_site import places
 from awfdrs_site.audit_pages import row_of
 from awfdrs_site.kernel.models import AuditEntry
+from awfdrs_site.places import Hit, matching
+from awfdrs_site.search import Group
 from awfdrs_site.workflow_pages import Fare, Traffic
-from incidents.models import FailingResource
+from incidents import pages
+from incidents.chips import chips_of
+from incidents.correlation import Case, finding_of, picture_of, relate
+from incidents.facets import Facet
+from incidents.grouping import Grouping, Part
+from incidents.models import FailingResource, Incident, Mention, SavedView
+from incidents.query import parse
+from incidents.related import Related
 from incidents.selectors import Broken
 from safety.limits_in_use import LimitInUse
 from safety.models import AutomationPolicy, KillSwitch, SwitchScope
@@ -31,6 +43,27 @@ from tenants.models import Density, Membership, Role, Scope, Theme, Workflow
 from tenants.preferences import zones
 from tenants.profile_views import MAY
 from tests.ui import cast
+
+CURVE = [0, 0, 1, 2, 5, 12, 26, 40, 44, 38, 30, 21, 15, 10, 8, 6, 4, 3, 2, 1]
+
+
+def search(hostile: bool = False, empty: bool = False, palette: bool = False) -> dict[str, Any]:
+    """What a word found: an incident of each severity, a page, commands, a person."""
+    rows = cast.incidents(hostile)[:4]
+    hits = [
+        Hit(f"sev-{row.severity}", f"{row.label} {row.title}", "/incidents/", row.workflow.name)
+        for row in rows
+    ]
+    scopes = frozenset(Scope.values)
+    groups = [
+        Group("Incidents", hits),
+        Group("Pages", matching(places.PAGES, ["set"], scopes)),
+        Group("Commands", matching(places.COMMANDS, [], scopes)),
+        Group("People", [Hit("user", "Alice Moreno", "/incidents/", "alice")]),
+    ]
+    query = cast.HOSTILE if hostile else "warehouse"
+    found = {"groups": [] if empty else groups, "query": query}
+    return found | {"palette": palette, "here": "/search"}
 
 
 def _chart() -> dict[str, Any]:
@@ -101,39 +134,26 @@ def overview_empty() -> dict[str, Any]:
     }
 
 
-def _filters() -> list[dict[str, Any]]:
-    levels = [("critical", "critical"), ("high", "high"), ("medium", "medium"), ("low", "low")]
-    return [
-        {
-            "name": "status",
-            "label": "status",
-            "value": "open",
-            "clear_url": "?",
-            "options": [("open", "open"), ("resolved", "resolved")],
-        },
-        {"name": "severity", "label": "severity", "value": "", "clear_url": "?", "options": levels},
-        {
-            "name": "workflow",
-            "label": "workflow",
-            "value": "",
-            "clear_url": "?",
-            "options": [("1", "payments.capture")],
-        },
-        {
-            "name": "vendor",
-            "label": "vendor",
-            "value": "stripe",
-            "clear_url": "?",
-            "options": [("stripe", "stripe")],
-        },
-        {
-            "name": "since",
-            "label": "seen in",
-            "value": "",
-            "clear_url": "?",
-            "options": [("1h", "last hour")],
-        },
-    ]
+def _query_bar(text: str) -> dict[str, Any]:
+    query = parse(text).query
+    asked = pages.Asked(query, "severity", text, parse(text).mistakes)
+    counts = {
+        "status": {"open": 23, "snoozed": 2, "resolved": 841},
+        "severity": {"critical": 2, "high": 5, "medium": 9, "low": 7},
+        "workflow": {"payments.capture": 9, "crm.contact-sync": 4},
+        "vendor": {"stripe": 9, "none": 3},
+        "category": {"timeout": 8, "rate_limit": 6},
+        "owner": {"me": 3, "none": 17, "anna": 1},
+        "seen": {"1h": 4, "24h": 12, "7d": 23},
+    }
+    facets = {key: Facet(found, key == "status") for key, found in counts.items()}
+    return {
+        "asked": asked,
+        "mistakes": pages.mistakes_of(asked),
+        "chips": chips_of(query, facets, [cast.ALICE, cast.ANNA], asked.link),
+        "sorts": pages.sorts_of(asked),
+        "sort_words": pages.sort_words(asked.sort),
+    }
 
 
 def incident_list(empty: str = "", hostile: bool = False) -> dict[str, Any]:
@@ -147,9 +167,12 @@ def incident_list(empty: str = "", hostile: bool = False) -> dict[str, Any]:
             {"label": "Needs approval", "href": "?view=waiting", "count": 4, "current": False},
             {"label": "Resolved today", "href": "?view=resolved", "count": None, "current": False},
         ],
-        "filters": _filters(),
+        "saved": SavedView(pk=cast.uid(820), name=cast.HOSTILE[:60], shared=True)
+        if hostile
+        else None,
+        "gone": {"id": cast.uid(821), "name": cast.HOSTILE[:60]} if hostile else None,
+        **_query_bar(cast.HOSTILE if hostile else "status:open vendor:stripe -severity:low"),
         "people": [cast.ALICE, cast.ANNA],
-        "query": cast.HOSTILE if hostile else "",
         "clear_all_url": "?",
         "incidents": rows,
         "total": 23,
@@ -157,7 +180,61 @@ def incident_list(empty: str = "", hostile: bool = False) -> dict[str, Any]:
         "older_url": "?before=1" if rows else "",
         "empty": empty,
         "last_resolved": cast.incidents()[8],
+        "resolved_today": 4,
+        "hints": [{"words": "without vendor:stripe", "href": "?q=x", "count": 4}],
     }
+
+
+def grouping(incident: Incident, hostile: bool = False) -> Grouping:
+    """By the shape of a message, with two incidents that were merged into it."""
+    merged = cast.incidents(hostile)[1:3]
+    for one in merged:
+        one.merged_into, one.merged_at = incident, cast.past(minutes=4)
+    return Grouping(
+        "template",
+        "Their messages are the same in the same workflow, but for what varies.",
+        [
+            Part("message", incident.signature_text),
+            Part("workflow", incident.workflow.name),
+        ],
+        [("<num>", "4711"), ("<email>", cast.HOSTILE if hostile else "bob@example.org")],
+        cast.events(incident, hostile)[0],
+        merged,
+    )
+
+
+def related(hostile: bool = False) -> Related:
+    """A cascade that began before, one that came of it, and the same vendor elsewhere."""
+    rows = cast.incidents(hostile)
+    gaps = [0, -9, 4, 21]
+    cases = [
+        Case(row.pk, row.label, row.workflow.name, "stripe", cast.past(minutes=40 - gap))
+        for row, gap in zip(rows, gaps, strict=False)
+    ]
+    relations = relate(cases[0], cases[1:])
+    known = {row.pk: row for row in rows}
+    found = [(relation, known[relation.other.id]) for relation in relations]
+    return Related(finding_of(relations), found, picture_of(cases[0], relations, cast.NOW))
+
+
+def merge(hostile: bool = False, one: bool = False) -> dict[str, Any]:
+    """Three that were ticked, of two workflows, and what else is open; or one alone."""
+    rows = cast.incidents(hostile)
+    if one:
+        return {"chosen": rows[:1], "others": [], "workflows": [rows[0].workflow.name]}
+    names = sorted({row.workflow.name for row in rows[:3]})
+    return {"chosen": rows[:3], "others": rows[3:6], "workflows": names}
+
+
+def mentions(hostile: bool = False) -> dict[str, Any]:
+    """Two comments that name the reader, one of them new; and an Undo of what was done before."""
+    named = [e for e in cast.timeline(cast.incidents()[0], hostile) if e.kind == "comment"] * 2
+    rows = [
+        Mention(pk=n, entry=entry, user=cast.ALICE, seen_at=cast.past(minutes=4) if n else None)
+        for n, entry in enumerate(named)
+    ]
+    done = Message(constants.SUCCESS, "INC-4821 is acknowledged", extra_tags="undo:12,13")
+    return {"mentions": rows, "messages": [done]}
 
 
 def incident_detail(hostile: bool = False, viewer: bool = False) -> dict[str, Any]:
@@ -172,7 +249,16 @@ def incident_detail(hostile: bool = False, viewer: bool = False) -> dict[str, An
         "admins": ["Anna Berg"],
         "allowed": set()
         if viewer
-        else {"acknowledge", "assign", "comment", "ignore", "resolve", "escalate", "snooze"},
+        else {
+            "acknowledge",
+            "assign",
+            "comment",
+            "ignore",
+            "resolve",
+            "escalate",
+            "snooze",
+            "merge",
+        },
         "facts": [
             {"label": "Events", "value": "1,284", "note": "peak 356 per min at 19:57"},
             {"label": "Still failing", "value": "83", "note": "of 214 that failed"},
@@ -180,9 +266,29 @@ def incident_detail(hostile: bool = False, viewer: bool = False) -> dict[str, An
             {"label": "Attempts", "value": "2 of 3", "note": "the next in 40 s"},
         ],
         "trend": {
-            "values": [0, 0, 1, 2, 5, 12, 26, 40, 44, 38, 30, 21, 15, 10, 8, 6, 4, 3, 2, 1],
+            "values": CURVE,
             "from": cast.past(minutes=18),
             "to": cast.NOW,
+        },
+        "curve": {
+            "finding": "328 failures from 19:45:00 to 20:03:41 UTC; most, 44 in 54 s.",
+            "step_words": "54 s",
+            "points": [
+                {"at": cast.past(seconds=54 * (20 - step)), "failed": failed}
+                for step, failed in enumerate(CURVE)
+            ],
+            "until": cast.NOW,
+            "markers": [
+                {"at": cast.past(minutes=17, seconds=30), "label": "Opened", "tone": "red"},
+                {"at": cast.past(minutes=17, seconds=20), "label": "Decided", "tone": "violet"},
+                {
+                    "at": cast.past(minutes=17),
+                    "label": cast.HOSTILE if hostile else "Attempt 1 failed",
+                    "tone": "red",
+                },
+                {"at": cast.past(minutes=12), "label": "Acknowledged", "tone": "blue"},
+                {"at": cast.past(minutes=4), "label": "Attempt 2", "tone": "violet"},
+            ],
         },
         "broken": Broken(
             214,
@@ -207,10 +313,21 @@ def incident_detail(hostile: bool = False, viewer: bool = False) -> dict[str, An
             "worked": 12,
             "median_seconds": 485,
         },
-        "timeline": cast.timeline(row, hostile),
-        "timeline_total": 26,
+        "story": {
+            "timeline": cast.timeline(row, hostile),
+            "tabs": [
+                {"label": "Timeline", "count": 26, "href": "?", "current": True},
+                {"label": "Decisions", "count": 3, "href": "?story=decisions", "current": False},
+                {"label": "Comments", "count": 4, "href": "?story=comments", "current": False},
+            ],
+            "following": True,
+            "newer_url": "",
+            "older_url": "?cursor=x",
+        },
         "events": cast.events(row, hostile),
         "event_total": 1284,
+        "grouping": grouping(row, hostile),
+        "related": Related("", [], None) if viewer else related(hostile),
         "similar": [
             {
                 "incident": others[3],
@@ -235,6 +352,13 @@ def incident_detail(hostile: bool = False, viewer: bool = False) -> dict[str, An
             },
         ],
     }
+
+
+def incident_events(hostile: bool = False) -> dict[str, Any]:
+    """All events of an incident, the first page."""
+    row = cast.incidents(hostile)[0]
+    events = cast.events(row, hostile)
+    return {"incident": row, "events": events, "newer_url": "", "older_url": "?cursor=x"}
 
 
 def approvals(empty: bool = False) -> dict[str, Any]:

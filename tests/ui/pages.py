@@ -10,7 +10,7 @@ from django.template import Context, engines
 from django.test import RequestFactory, override_settings
 from django.urls import resolve
 
-from tests.ui import cast, contexts
+from tests.ui import cast, contexts, report_contexts
 
 Page = tuple[str, str, Callable[[], dict[str, Any]]]
 
@@ -49,6 +49,28 @@ PAGES: dict[str, Page] = {
         f"/incidents/{cast.uid(100)}",
         lambda: contexts.incident_detail(viewer=True),
     ),
+    **{
+        name: (
+            "incidents/events.html",
+            f"/incidents/{cast.uid(100)}/events",
+            partial(contexts.incident_events, hostile=name.endswith("hostile")),
+        )
+        for name in ("incident-events", "incident-events-hostile")
+    },
+    "merge": ("incidents/merge.html", "/incidents/merge", contexts.merge),
+    "merge-hostile": (
+        "incidents/merge.html",
+        "/incidents/merge",
+        lambda: contexts.merge(hostile=True),
+    ),
+    "merge-one": ("incidents/merge.html", "/incidents/merge", lambda: contexts.merge(one=True)),
+    "mentions": ("incidents/mentions.html", "/incidents/mentions", contexts.mentions),
+    "mentions-hostile": (
+        "incidents/mentions.html",
+        "/incidents/mentions",
+        lambda: contexts.mentions(hostile=True),
+    ),
+    "mentions-none": ("incidents/mentions.html", "/incidents/mentions", lambda: {"mentions": []}),
     "approvals": ("actions/approvals.html", "/actions/approvals", contexts.approvals),
     "approvals-empty": (
         "actions/approvals.html",
@@ -132,6 +154,12 @@ PAGES: dict[str, Page] = {
     "audit": ("audit/page.html", "/audit/", contexts.audit),
     "audit-hostile": ("audit/page.html", "/audit/", lambda: contexts.audit(hostile=True)),
     "audit-none": ("audit/page.html", "/audit/", lambda: contexts.audit(empty=True)),
+    "reports": ("reports/page.html", "/reports/", report_contexts.reports),
+    "reports-empty": (
+        "reports/page.html",
+        "/reports/",
+        lambda: report_contexts.reports(empty=True),
+    ),
     "rules": ("rules/page.html", "/rules/", contexts.rules),
     "rules-running": (
         "rules/page.html",
@@ -151,6 +179,9 @@ PAGES: dict[str, Page] = {
     "keys-issued": ("settings/keys.html", "/settings/keys", lambda: contexts.keys(issued=True)),
     "keys-viewer": ("settings/keys.html", "/settings/keys", contexts.keys),
     "keys-none": ("settings/keys.html", "/settings/keys", lambda: contexts.keys(empty=True)),
+    "search": ("search/page.html", "/search", contexts.search),
+    "search-hostile": ("search/page.html", "/search", lambda: contexts.search(hostile=True)),
+    "search-nothing": ("search/page.html", "/search", lambda: contexts.search(empty=True)),
     "login": ("registration/login.html", "/login", contexts.login),
     "locked": ("registration/locked.html", "/login", dict),
     "400": ("400.html", "/x", dict),

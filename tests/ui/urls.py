@@ -17,10 +17,19 @@ def _acts(*verbs: str) -> list[URLPattern]:
 
 INCIDENTS = [
     path("bulk", nothing, name="bulk"),
+    path("views", nothing, name="save_view"),
+    *(
+        path(f"views/<uuid:pk>/{do}", nothing, name=f"{do}_view")
+        for do in ("change", "delete", "restore")
+    ),
+    path("merge", nothing, name="merge"),
+    *_acts("unmerge"),
+    path("undo", nothing, name="undo"),
+    path("mentions", nothing, name="mentions"),
     path("", nothing, name="list"),
     path("<uuid:pk>", nothing, name="detail"),
     *_acts("acknowledge", "assign", "comment", "ignore", "resolve", "escalate", "reopen"),
-    *_acts("snooze", "wake"),
+    *_acts("snooze", "wake", "events", "unacknowledge"),
 ]
 ACTIONS = [
     path("", nothing, name="list"),
@@ -37,6 +46,7 @@ WORKFLOWS = [
     path("<uuid:pk>/", nothing, name="detail"),
     *_acts("failback"),
 ]
+REPORTS = [path("", nothing, name="page")]
 AUDIT = [path("", nothing, name="page"), path("export", nothing, name="export")]
 RULES = [path("", nothing, name="page"), path("replays", nothing, name="replay")]
 SETTINGS = [
@@ -44,6 +54,7 @@ SETTINGS = [
     path("name", nothing, name="name"),
     path("pages", nothing, name="pages"),
     path("password", nothing, name="password"),
+    path("density", nothing, name="density"),
     path("keys", nothing, name="keys"),
     path("keys/<slug:prefix>/revoke", nothing, name="revoke"),
     path("members", nothing, name="members"),
@@ -73,6 +84,7 @@ ADMIN = [
 
 urlpatterns = [
     path("", nothing, name="overview"),
+    path("search", nothing, name="search"),
     path("login", nothing, name="login"),
     path("logout", nothing, name="logout"),
     path("incidents/", include((INCIDENTS, "incidents"))),
@@ -87,6 +99,7 @@ urlpatterns = [
     path("safety/", include((SAFETY, "safety"))),
     path("workflows/", include((WORKFLOWS, "workflows"))),
     path("audit/", include((AUDIT, "audit"))),
+    path("reports/", include((REPORTS, "reports"))),
     path("rules/", include((RULES, "rules"))),
     path("settings/", include((SETTINGS, "settings"))),
     path("tenants/", include(([path("switch", nothing, name="switch")], "tenants"))),

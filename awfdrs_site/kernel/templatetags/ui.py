@@ -197,6 +197,12 @@ def sparkline(values: Sequence[float] | None, tone: str = "slate") -> SafeString
 
 
 @register.simple_tag
+def area_steps(values: Sequence[float], tone: str) -> SafeString:
+    """Counts a step as a stepped area from zero, as wide and high as its place."""
+    return svg.area_steps(list(values), tone)
+
+
+@register.simple_tag
 def bars(values: Sequence[float] | None, tone: str = "slate") -> SafeString:
     """Counts over time as small bars."""
     return svg.bars(list(values or ()), tone)

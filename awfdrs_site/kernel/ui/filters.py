@@ -124,6 +124,17 @@ def signed(value: float) -> str:
     return f"{value:+.2f}".replace("-", "\u2212")
 
 
+def capped(count: int) -> str:
+    """A count that was not gone on with past a thousand: `999`, `1,000+`."""
+    return "1,000+" if count > 1000 else f"{count:,}"
+
+
+def undo_of(message: Any) -> str:
+    """What the Undo of a message takes back (ids with commas between); empty: it has none."""
+    tags = str(getattr(message, "extra_tags", "") or "")
+    return tags.removeprefix("undo:") if tags.startswith("undo:") else ""
+
+
 ALL = (
     duration,
     since,
@@ -145,4 +156,6 @@ ALL = (
     figure,
     summands,
     signed,
+    capped,
+    undo_of,
 )

@@ -87,6 +87,8 @@ LUCIDE: dict[str, str] = {
     "sun": "sun",
     "switch": "chevrons-up-down",
     "snooze": "bell-off",
+    "merge": "merge",
+    "split": "split",
     "table": "table-2",
     "rules": "sliders-horizontal",
     "undo": "undo-2",

@@ -136,6 +136,22 @@ def sparkline(values: Sequence[float], tone: str, width: int = 200, height: int 
     )
 
 
+def area_steps(
+    values: Sequence[float], tone: str, width: int = 200, height: int = 100
+) -> SafeString:
+    """Counts a step as a stepped line from zero with a faint area, stretched over its place."""
+    top, step = max(values, default=0) * 1.05 or 1.0, width / max(1, len(values))
+    line = " ".join(
+        f"V{round(height - height * value / top, 1)} H{round(step * (index + 1), 1)}"
+        for index, value in enumerate(values)
+    )
+    return format_html(
+        '<svg class="spark" data-tone="{}" viewBox="0 0 {} {}" preserveAspectRatio="none" '
+        'aria-hidden="true"><path class="area" d="M0 {} {} V{}Z"/><path d="M0 {} {}"/></svg>',
+        *(tone, width, height, height, line, height, height, line),
+    )
+
+
 def bars(values: Sequence[float], tone: str, width: int = 56, height: int = 18) -> SafeString:
     """Counts as upright bars, oldest left."""
     if not values or max(values) <= 0:

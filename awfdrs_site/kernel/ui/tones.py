@@ -37,6 +37,7 @@ STATE: dict[str, Look] = {
     "resolved": Look("st-resolved", "green", "Resolved"),
     "ignored": Look("st-ignored", "slate", "Ignored"),
     "snoozed": Look("snooze", "slate", "Snoozed"),
+    "merged": Look("merge", "slate", "Merged"),
 }
 
 ACTION: dict[str, Look] = {
@@ -145,6 +146,9 @@ ENTRY: dict[str, tuple[str, str]] = {
     "assigned": ("user", "blue"),
     "snoozed": ("snooze", "blue"),
     "woken": ("alarm", "yellow"),
+    "merged": ("merge", "blue"),
+    "split": ("split", "blue"),
+    "undone": ("undo", "blue"),
     "comment": ("comment", "blue"),
     "change": ("change", "slate"),
     "stopped": ("pause", "yellow"),

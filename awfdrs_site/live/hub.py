@@ -1,0 +1,287 @@
+"""One thread a process: hears what changed, reads and renders it once, sends it to open pages.
+
+The pages themselves are served by event loops (the websockets'); to those the thread only hands
+over. While it cannot hear, every page is told so; when it hears again, that something was missed.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import json
+import threading
+import time
+from collections import defaultdict
+from collections.abc import Collection, Iterable
+from dataclasses import dataclass, field
+
+import redis
+import structlog
+from django.conf import settings
+from django.db import Error as DatabaseError
+from django.db import close_old_connections
+from django.utils import timezone
+from redis.backoff import NoBackoff
+from redis.retry import Retry
+
+from awfdrs_site.kernel.live import CHANNEL, COUNTER
+from awfdrs_site.kernel.windows import EVERYTHING, Changes, Windows
+from awfdrs_site.live.outbox import Outbox
+from awfdrs_site.live.topics import load_of
+from tenants.access import Identity, identities_of_sessions
+
+log = structlog.get_logger(__name__)
+
+# A page is sent what changed at most four times a second.
+WINDOW_SECONDS = 0.25
+MOST_CHANGES = 2_000
+MOST_UNDER_WAY_BYTES = 512 * 1024
+# Each page hears something this often, and whether its session is still good is looked up.
+BEAT_SECONDS = 4.0
+# After so long without an answer to a ping Redis is taken for gone.
+DEAF_SECONDS = 3.0
+PAUSE_SECONDS = 0.5
+
+SIGNED_OUT, REFUSED = 4401, 4403
+LIVE, LOST, MISSED = '{"live":true}', '{"live":false}', '{"live":true,"missed":true}'
+
+
+@dataclass(eq=False)
+class OpenPage:
+    """One websocket. Made on its event loop; only that may call the methods."""
+
+    identity: Identity
+    session_key: str
+    topics: frozenset[str] = frozenset()
+    # Frames, or the code to close with.
+    queue: asyncio.Queue[str | int] = field(default_factory=asyncio.Queue)
+    loop: asyncio.AbstractEventLoop = field(default_factory=asyncio.get_running_loop)
+    outbox: Outbox = field(default_factory=lambda: Outbox(MOST_UNDER_WAY_BYTES))
+
+    @property
+    def tenant_id(self) -> str:
+        return str(self.identity.tenant.pk)
+
+    def offer(self, frame: str | int) -> None:
+        if isinstance(frame, int) or self.outbox.may_send(len(frame)):
+            self.queue.put_nowait(frame)
+
+    def took_one(self) -> None:
+        if self.outbox.took_one():
+            self.offer(MISSED)
+
+
+Frames = list[tuple[OpenPage, str | int]]
+
+
+def _offer_all(frames: Frames) -> None:
+    for page, frame in frames:
+        page.offer(frame)
+
+
+class Hub:
+    """What the pages of this process follow."""
+
+    def __init__(self, redis_url: str) -> None:
+        self._url = redis_url
+        self._lock = threading.Lock()
+        self._pages: defaultdict[str, set[OpenPage]] = defaultdict(set)
+        self._changed_at: dict[str, float] = {}
+        self._hears_since: float | None = None
+        self._thread: threading.Thread | None = None
+        # The thread's own.
+        self._windows = Windows(WINDOW_SECONDS, MOST_CHANGES)
+        self._told = 0
+        self._beat_at = 0.0
+
+    def join(self, page: OpenPage, topics: Iterable[str], age_seconds: float) -> None:
+        """Send the page what changes of these topics from now on, after the word whether it missed
+        a change since it was made, `age_seconds` ago."""
+        made_at = time.monotonic() - age_seconds
+        with self._lock:
+            page.topics |= frozenset(topics)
+            self._pages[page.tenant_id].add(page)
+            if self._thread is None or not self._thread.is_alive():
+                self._thread = threading.Thread(target=self._run, name="live-hub", daemon=True)
+                self._thread.start()
+            since, changed_at = self._hears_since, self._changed_at.get(page.tenant_id, 0.0)
+        if since is None:
+            page.offer(LOST)
+        else:
+            page.offer(LIVE if made_at > max(since, changed_at) else MISSED)
+
+    def leave(self, page: OpenPage) -> None:
+        with self._lock:
+            pages = self._pages[page.tenant_id]
+            pages.discard(page)
+            if not pages:
+                del self._pages[page.tenant_id]
+
+    # The thread.
+
+    def _run(self) -> None:
+        while True:
+            try:
+                self._hear()
+            except redis.RedisError as error:
+                if self._hears_since is not None:
+                    log.warning("live_deaf", error=repr(error))
+            except Exception:
+                log.exception("live_hub_failed")
+            if self._hears_since is not None:
+                self._hears_since = None
+                self._send((page, LOST) for page in self._all())
+            time.sleep(PAUSE_SECONDS)
+
+    def _hear(self) -> None:
+        """Listen until Redis is lost (redis.RedisError)."""
+        # A new link is made here alone: what was told between two must not pass for heard.
+        client = redis.Redis.from_url(
+            self._url,
+            socket_timeout=settings.REDIS_TIMEOUT_SECONDS,
+            socket_connect_timeout=settings.REDIS_TIMEOUT_SECONDS,
+            retry=Retry(NoBackoff(), 0),
+        )
+        link = client.pubsub()
+        try:
+            link.subscribe(CHANNEL)
+            heard_at = asked_at = time.monotonic()
+            self._beat_at = heard_at + BEAT_SECONDS
+            while True:
+                wait = max(0.0, self._wake_at(asked_at) - time.monotonic())
+                message = link.get_message(timeout=wait)
+                now = time.monotonic()
+                if message is not None:
+                    heard_at = now
+                    if message["type"] == "subscribe":
+                        self._told = int(client.get(COUNTER) or 0)
+                    self._take(message, now)
+                if now - heard_at > DEAF_SECONDS:
+                    raise redis.ConnectionError("no answer to a ping")
+                if now - asked_at > DEAF_SECONDS / 3:
+                    link.ping()
+                    asked_at = now
+                for tenant_id, changes in self._windows.take(now).items():
+                    self._show(tenant_id, changes)
+                if now >= self._beat_at:
+                    self._beat_at = now + BEAT_SECONDS
+                    self._beat()
+        finally:
+            link.close()
+            client.close()
+
+    def _wake_at(self, asked_at: float) -> float:
+        due_at = self._windows.due_at()
+        next_at = min(self._beat_at, asked_at + DEAF_SECONDS / 3)
+        return next_at if due_at is None else min(due_at, next_at)
+
+    def _take(self, message: dict[str, object], now: float) -> None:
+        """A `subscribe` means that from now on all is heard."""
+        if message["type"] == "subscribe":
+            with self._lock:
+                self._hears_since = now
+            self._send((page, MISSED) for page in self._all())
+        if message["type"] != "message":
+            return
+        number, _, hints = bytes(message["data"]).partition(b" ")  # type: ignore[call-overload]
+        if int(number) != self._told + 1:
+            log.warning("live_gap", told=int(number), heard=self._told)
+            with self._lock:
+                self._changed_at = dict.fromkeys(self._changed_at, now)
+            self._send((page, MISSED) for page in self._all())
+        self._told = int(number)
+        with self._lock:
+            for tenant_id, topic, key in json.loads(hints):
+                self._changed_at[tenant_id] = now
+                if tenant_id in self._pages:
+                    self._windows.add(tenant_id, topic, key)
+
+    def _show(self, tenant_id: str, changes: Changes) -> None:
+        with self._lock:
+            pages = tuple(self._pages.get(tenant_id, ()))
+        if EVERYTHING in changes:
+            self._send((page, MISSED) for page in pages)
+            return
+        try:
+            self._send(frames_of(pages, changes))
+        except DatabaseError as error:
+            log.warning("live_unread", error=repr(error))
+            for topic, keys in changes.items():
+                for key in keys:
+                    self._windows.add(tenant_id, topic, key)
+        except Exception:  # what one topic cannot render must not stop the others
+            log.exception("live_unrendered", tenant_id=tenant_id)
+            self._send((page, MISSED) for page in pages)
+        finally:
+            close_old_connections()
+
+    def _beat(self) -> None:
+        pages = self._all()
+        state = LIVE if self._hears_since is not None else LOST
+        try:
+            codes = _ended(pages)
+        except DatabaseError as error:
+            log.warning("live_unread", error=repr(error))
+            codes = {}
+        finally:
+            close_old_connections()
+        self._send((page, codes.get(page, state)) for page in pages)
+
+    def _all(self) -> list[OpenPage]:
+        with self._lock:
+            return [page for pages in self._pages.values() for page in pages]
+
+    def _send(self, frames: Iterable[tuple[OpenPage, str | int]]) -> None:
+        by_loop: defaultdict[asyncio.AbstractEventLoop, Frames] = defaultdict(list)
+        for page, frame in frames:
+            by_loop[page.loop].append((page, frame))
+        for loop, mine in by_loop.items():
+            if not loop.is_closed():
+                loop.call_soon_threadsafe(_offer_all, mine)
+
+
+def frames_of(pages: Collection[OpenPage], changes: Changes) -> Frames:
+    """Each topic read, rendered and encoded once; pages with the same topics share one frame."""
+    if not pages:
+        return []
+    tenant = next(iter(pages)).identity.tenant
+    parts = {
+        topic: _parts(topic, load_of(topic), tenant, keys)
+        for topic, keys in changes.items()
+        if any(topic in page.topics for page in pages)
+    }
+    made: dict[frozenset[str], str] = {}
+    frames: Frames = []
+    for page in pages:
+        followed = page.topics.intersection(parts)
+        if followed not in made:
+            inside = ",".join(part for topic in parts if topic in followed for part in parts[topic])
+            made[followed] = f'{{"changes":[{inside}]}}'
+        if followed:
+            frames.append((page, made[followed]))
+    return frames
+
+
+def _parts(topic: str, load: object, tenant: object, keys: Collection[str]) -> list[str]:
+    rows = load(tenant, keys) if callable(load) else []
+    return [json.dumps([topic, html]) for html in rows or [""]]
+
+
+def _ended(pages: Collection[OpenPage]) -> dict[OpenPage, str | int]:
+    """The code to close with, for the pages whose person may not follow them any more."""
+    now = timezone.now()
+    identities = identities_of_sessions({page.session_key for page in pages}, now)
+    codes: dict[OpenPage, str | int] = {}
+    for page in pages:
+        identity = identities.get(page.session_key)
+        if page.session_key not in identities:
+            codes[page] = SIGNED_OUT
+        elif identity is None or _place(identity) != _place(page.identity):
+            codes[page] = REFUSED
+    return codes
+
+
+def _place(identity: Identity) -> tuple[object, str | None]:
+    return identity.tenant.pk, identity.membership_role
+
+
+hub = Hub(settings.REDIS_URL)
