@@ -15,7 +15,7 @@ from awfdrs_site.kernel.pages import page_of
 from awfdrs_site.kernel.problem import FieldError, invalid
 from incidents.chips import chips_of
 from incidents.empties import nothing_found
-from incidents.facets import counts_of, facets_of
+from incidents.facets import SPANS, counts_of, facets_of
 from incidents.filters import narrowed, with_severity_rank
 from incidents.models import Incident, SavedView
 from incidents.query import DEFAULT, KEYS, Mistake, Query, of_parameters, parse
@@ -138,6 +138,8 @@ def list_page(request: HttpRequest, identity: Identity, now: datetime) -> dict[s
         "asked": asked,
         "mistakes": mistakes_of(asked),
         "chips": chips_of(asked.query, facets, people, asked.link),
+        "keys": KEYS.values(),
+        "spans": SPANS,
         "sorts": sorts_of(asked),
         "sort_words": sort_words(asked.sort),
         "clear_all_url": "" if asked.query == DEFAULT else request.path,

@@ -3,6 +3,7 @@ import "./ask.js";
 import "./busy.js";
 import "./chart.js";
 import "./check-all.js";
+import "./complete.js";
 import "./copy.js";
 import "./countdown.js";
 import "./dialog.js";

@@ -228,7 +228,7 @@ def test_the_whole_story_by_keyboard(alice: Visit, world: World) -> None:
     dialog.get_by_role("textbox").focus()
     page.keyboard.type("The key was renewed")
     _press(page, "Control+Enter")
-    expect(head).to_contain_text("Resolved")
+    expect(head.get_by_role("button", name="Reopen")).to_be_visible()
     assert _find(world, "first_code")["status"] == "resolved"
 
 

@@ -27,10 +27,10 @@ from awfdrs_site.workflow_pages import Fare, Traffic
 from incidents import pages
 from incidents.chips import chips_of
 from incidents.correlation import Case, finding_of, picture_of, relate
-from incidents.facets import Facet
+from incidents.facets import SPANS, Facet
 from incidents.grouping import Grouping, Part
 from incidents.models import FailingResource, Incident, Mention, SavedView
-from incidents.query import parse
+from incidents.query import KEYS, parse
 from incidents.related import Related
 from incidents.selectors import Broken
 from safety.limits_in_use import LimitInUse
@@ -151,6 +151,8 @@ def _query_bar(text: str) -> dict[str, Any]:
         "asked": asked,
         "mistakes": pages.mistakes_of(asked),
         "chips": chips_of(query, facets, [cast.ALICE, cast.ANNA], asked.link),
+        "keys": KEYS.values(),
+        "spans": SPANS,
         "sorts": pages.sorts_of(asked),
         "sort_words": pages.sort_words(asked.sort),
     }
