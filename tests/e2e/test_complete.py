@@ -1,4 +1,4 @@
-"""The query bar offers filters and their values while one types, and is never in the way [U4 U5]."""
+"""The query bar offers filters and values while one types, and is never in the way [U4 U5]."""
 
 from __future__ import annotations
 
