@@ -108,9 +108,11 @@ def _run_by_hand(stage: Stage, result: Result, switches: list[UUID]) -> None:
 
     held = set(_skipped(stage, switches).values_list("pk", flat=True))
     replayed = _replay(stage, switches)
-    result.expect("each skipped one is listed and run by hand", kept=replayed == held)
-    ended = Action.objects.filter(pk__in=held, status="succeeded")
-    recovered = await_(lambda: ended.count() == len(held), PATIENCE_SECONDS)
+    # A worker that the last stop had caught may write so only now: one more than was held before.
+    everything = held <= replayed and not _skipped(stage, switches).exists()
+    result.expect("each skipped one is listed and run by hand", kept=everything)
+    ended = Action.objects.filter(pk__in=replayed, status="succeeded")
+    recovered = await_(lambda: ended.count() == len(replayed), PATIENCE_SECONDS)
     result.expect("what was skipped recovers", kept=bool(held) and bool(recovered))
 
 
