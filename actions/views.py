@@ -11,12 +11,14 @@ from django.views.decorators.http import require_POST, require_safe
 
 from actions import action_pages, deciding, pages, reversing, services
 from actions.incident_page import incident_page
+from actions.incident_parts import PARTS
 from actions.models import Action
 from actions.selectors import get_action_for
 from awfdrs_site.kernel.pages import back, posted, told, words_of
 from awfdrs_site.kernel.problem import FieldError, Problem, invalid
 from incidents.mentioned import see
 from incidents.selectors import get_incident_for
+from incidents.story import TAB_COUNTS
 from tenants.access import require
 from tenants.middleware import PageRequest
 from tenants.models import Scope
@@ -27,11 +29,22 @@ DETAIL, APPROVALS = "incidents:detail", "actions:approvals"
 @require_safe
 def incident(request: PageRequest, pk: UUID) -> HttpResponse:
     identity = require(request.identity, Scope.READ)
-    found = get_incident_for(identity.tenant, pk)
+    found = get_incident_for(identity.tenant, pk, tab_counts=TAB_COUNTS)
     if "X-Live-Refetch" not in request.headers:  # a page that is only left open sees nothing
         see(identity.tenant, found, request.user, timezone.now())
     context = incident_page(identity, found, request, timezone.now())
     return render(request, "incidents/detail.html", context)
+
+
+@require_safe
+def incident_part(request: PageRequest, pk: UUID, part: str) -> HttpResponse:
+    """A page of its own; for the incident's page, which asks for it later, without the shell."""
+    identity, now = require(request.identity, Scope.READ), timezone.now()
+    found = get_incident_for(identity.tenant, pk)
+    title, facts = PARTS[part]
+    around = "partials/_bare.html" if "X-Live-Part" in request.headers else "base.html"
+    context = {"incident": found, "part": part, "title": title, "around": around}
+    return render(request, "incidents/part.html", context | facts(identity, found, now))
 
 
 @require_safe

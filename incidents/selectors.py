@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from uuid import UUID
 
 from django.contrib.auth.models import User
-from django.db.models import Count, F, Q, QuerySet, Window
+from django.db.models import Count, F, Q, QuerySet, Subquery, Window
 
 from awfdrs_site.kernel.actor import MACHINE
 from awfdrs_site.kernel.problem import Problem, not_found
@@ -23,13 +23,14 @@ def incidents_for(tenant: Tenant) -> QuerySet[Incident]:
     return Incident.objects.filter(tenant=tenant).select_related("workflow", "assignee")
 
 
-def get_incident_for(tenant: Tenant, pk: UUID | str) -> Incident:
-    """The tenant's incident, or the same 404 that an unknown id gets.
+def get_incident_for(tenant: Tenant, pk: UUID | str, **beside: Subquery) -> Incident:
+    """The tenant's incident, or the same 404 that an unknown id gets; `beside`: annotations of it.
 
     For one that was merged, 409 `incident_merged` that names the survivor.
     """
-    rows = Incident.everything.filter(tenant=tenant).select_related("workflow", "assignee")
-    incident = rows.filter(pk=pk).first()
+    shown = ("workflow", "assignee", "acknowledged_by", "snoozed_by")
+    rows = Incident.everything.filter(tenant=tenant).select_related(*shown)
+    incident = rows.filter(pk=pk).annotate(**beside).first()
     if incident is None:
         raise not_found("No such incident.")
     refuse_merged(incident)

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from operator import attrgetter
 from typing import Any
@@ -76,9 +76,10 @@ class Progress:
         return sum(len(part.attempts) for part in self.parts())
 
 
-def progress_of(recovery: Recovery) -> Progress:
-    """Reads the recovery's actions; no other query."""
-    actions, plan = sorted(recovery.actions.all(), key=attrgetter("pk")), recovery.plan()
+def progress_of(recovery: Recovery, actions: Iterable[Action] | None = None) -> Progress:
+    """Reads the recovery's actions where they are not given; no other query."""
+    actions = recovery.actions.all() if actions is None else actions
+    actions, plan = sorted(actions, key=attrgetter("pk")), recovery.plan()
     if plan is None:
         return Progress(((_retry(actions),),) if actions else ())
     return progress(plan, actions, over=recovery.status in SETTLED)

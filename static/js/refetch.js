@@ -1,7 +1,10 @@
 // Getting the present page again, and taking from it only the parts that may be old.
 // `data-live-refetch="topic …"` is replaced by its new self, `data-live-merge="topic"` is merged, at
 // most once in `data-live-every` seconds (default 1), all due parts with one request.
+// A part with `data-live-from="url"` is taken from there; with `data-live-later` as soon as it is in
+// the page, with all others from there.
 import { announce } from "./announce.js";
+import { attach } from "./attach.js";
 import { inUse, merge, replace } from "./swap.js";
 
 export const FRESH_EVENT = "awf:fresh";
@@ -53,11 +56,13 @@ function take(fresh, id) {
   done.set(id, performance.now());
 }
 
-// The present page as it is now, or null when it cannot be had.
-export async function freshPage() {
+// The present page as it is now, or the one that has some of its parts; null when it cannot be had.
+export async function freshPage(from = "") {
+  const url = new URL(from || location.href, location);
+  const headers = from ? { "X-Live-Refetch": "1", "X-Live-Part": "1" } : { "X-Live-Refetch": "1" };
   try {
-    const answer = await fetch(location.href, { headers: { "X-Live-Refetch": "1" }, credentials: "same-origin" });
-    if (answer.redirected && new URL(answer.url).pathname !== location.pathname) location.reload(); // signed out
+    const answer = await fetch(url, { headers, credentials: "same-origin" });
+    if (answer.redirected && new URL(answer.url).pathname !== url.pathname) location.reload(); // signed out
     return answer.ok ? new DOMParser().parseFromString(await answer.text(), "text/html") : null;
   } catch {
     return null; // offline: live.js says so and asks for everything again when it is back
@@ -68,13 +73,28 @@ async function fetchPage() {
   const now = performance.now();
   // What is due within half a second comes along, so that storms cost one request.
   const ids = [...due].filter(([, at]) => at <= now + 500).map(([id]) => id);
-  for (const id of ids) due.delete(id);
   const why = missed;
   missed = "";
   running = true;
-  const fresh = await freshPage();
-  if (fresh) for (const id of ids) take(fresh, id);
-  if (fresh && why) document.dispatchEvent(new CustomEvent(FRESH_EVENT, { detail: { fresh, why } }));
+  const wanted = new Map(why ? [["", []]] : []);
+  for (const id of ids) {
+    due.delete(id);
+    const from = document.getElementById(id)?.dataset.liveFrom ?? "";
+    wanted.set(from, [...(wanted.get(from) ?? []), id]);
+  }
+  await Promise.all([...wanted].map(([from, parts]) => fetchParts(from, parts, why)));
   running = false;
   schedule();
 }
+
+async function fetchParts(from, ids, why) {
+  const fresh = await freshPage(from);
+  if (!fresh) return;
+  for (const id of ids) take(fresh, id);
+  if (why && !from) document.dispatchEvent(new CustomEvent(FRESH_EVENT, { detail: { fresh, why } }));
+}
+
+attach("[data-live-later]", ({ dataset: { liveFrom } }) => {
+  for (const { id } of document.querySelectorAll(`[data-live-from="${liveFrom}"]`)) due.set(id, performance.now());
+  schedule();
+});

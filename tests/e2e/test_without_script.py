@@ -64,8 +64,11 @@ def test_it_lists_filters_and_shows(world: World, page: Page) -> None:
     page.keyboard.press("Enter")
     page.get_by_role("link", name=re.compile("API key expired")).click()
     expect(page.locator("h1")).to_contain_text("API key expired")
+    incident = page.url
+    page.get_by_role("link", name="Show events").click()
     page.locator("details.event summary").first.click()
     expect(page.locator("details.event pre").first).to_contain_text('"error_code"')
+    page.goto(incident)
     page.locator("#comment").fill("Vault rotated it")
     page.get_by_role("button", name="Comment").click()
     expect(page.locator("#timeline")).to_contain_text("Vault rotated it")

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Callable
 from datetime import timedelta
 from typing import Any
@@ -12,6 +13,7 @@ from django.test import Client
 from django.test.utils import CaptureQueriesContext
 from django.utils import timezone
 
+from actions.incident_parts import PARTS
 from actions.models import Action
 from ai.models import Decision
 from ai.services import remember
@@ -36,6 +38,13 @@ def page(client: Client, incident: Any) -> Answer:
     return response
 
 
+def part(client: Client, incident: Any, name: str) -> Answer:
+    """What comes after the page: failures, precedents or around."""
+    response = client.get(f"/incidents/{getattr(incident, 'pk', incident)}/{name}")
+    assert response.status_code == 200
+    return response
+
+
 def act(client: Client, incident: Incident, verb: str, **fields: str) -> Answer:
     """Post a form of the incident's page; it always answers by a 303 to a page."""
     response = client.post(f"/incidents/{incident.pk}/{verb}", fields)
@@ -56,11 +65,38 @@ def test_it_shows_the_whole_picture(cast: Cast, alice: Client, waiting: Action) 
         "is under the line of 1.00",
         "Likely causes",
         "Opened by payment_timeout",
-        "work.failed",
         "auto line 1.00",
     ):
         assert words in text, words
-    assert "/approvals/" in " ".join(links_of(page(alice, waiting.incident_id)))
+    links = links_of(page(alice, waiting.incident_id))
+    assert "/approvals/" in " ".join(links)
+    for name, words in {
+        "failures": "work.failed",
+        "precedents": "No recovery of it has ended yet",
+        "around": "Nothing else failed with it",
+    }.items():
+        assert f"/incidents/{waiting.incident_id}/{name}" in links
+        assert words in text_of(part(alice, waiting.incident_id, name))
+
+
+@pytest.mark.parametrize("name", PARTS)
+def test_a_part_comes_with_and_without_the_shell(alice: Client, waiting: Action, name: str) -> None:
+    """A page of its own without scripts; only its panels for the page that takes them."""
+    url = f"/incidents/{waiting.incident_id}/{name}"
+    assert b'id="nav"' in alice.get(url).content
+    bare = alice.get(url, headers={"X-Live-Part": "1"}).content
+    assert b'id="nav"' not in bare
+    assert re.findall(rb'<section class="panel[^"]*" id="([^"]*)', bare)
+
+
+def test_the_page_does_not_ask_for_its_parts(alice: Client, waiting: Action) -> None:
+    """Each panel stands there with a link until it comes. Seen red with `incident_parts.failures`
+    in the page's context."""
+    response = page(alice, waiting.incident_id)
+    assert response.content.count(b"data-live-later") == 5
+    assert not {"curve", "events", "runs", "similar", "related", "grouping"} & {
+        name for layer in response.context for names in layer.dicts for name in names
+    }
 
 
 def test_it_shows_an_incident_before_any_decision(
@@ -86,7 +122,7 @@ def test_it_shows_similar_incidents_as_the_decision_weighed_them(
     assert old is not None
     fields = {f.attname: getattr(old, f.attname) for f in Decision._meta.fields}
     Decision.objects.create(**fields | {"id": Decision().pk, "similar": weighed})
-    text = text_of(page(alice, waiting.incident_id))
+    text = text_of(part(alice, waiting.incident_id, "precedents"))
     assert f"{other.label} 0.87 Recovered 1 m 12 s" in text
     assert foreign.label not in text
 
@@ -98,7 +134,7 @@ def test_it_shows_how_earlier_retries_went(cast: Cast, alice: Client, waiting: A
     remember(incident, "retry", "succeeded", now, seconds_to_recover=30.0)
     remember(incident, "retry", "failed", now)
     remember(incident, "retry", "rejected", now)
-    response = page(alice, waiting.incident_id)
+    response = part(alice, waiting.incident_id, "precedents")
     assert response.context["runs"].outcomes == [True, False]
     assert "1 of 2 succeeded, median 30 s" in text_of(response)
 
@@ -109,7 +145,7 @@ def test_it_draws_the_failures_over_time(
     now = timezone.now()
     for minutes in (40, 20, 20, 20, 1):
         incident = incident_of(cast.capture, received_at=now - timedelta(minutes=minutes))
-    trend = page(alice, incident).context["trend"]
+    trend = part(alice, incident, "failures").context["trend"]
     assert sum(trend["values"]) == 5
     assert max(trend["values"]) == 3
     assert trend["from"] == now - timedelta(minutes=40)
@@ -331,10 +367,10 @@ def test_it_shows_hostile_text_as_text(
 def test_it_asks_the_database_a_bounded_number_of_times(
     cast: Cast, alice: Client, waiting: Action
 ) -> None:
-    """At most 28 queries beside the sign-in, also with hundreds of events."""
+    """At most 15 queries beside the sign-in, also with hundreds of events."""
     for number in range(60):
         an_event(cast.capture, resource_id=str(number))
     page(alice, waiting.incident_id)
     with CaptureQueriesContext(connection) as found:
         page(alice, waiting.incident_id)
-    assert len(found) - 3 <= 28
+    assert len(found) - 3 <= 15

@@ -81,7 +81,7 @@ def test_all_its_events_can_be_read(
         an_event(cast.capture)
     incident = incident_of(cast.capture)
     url = f"/incidents/{incident.pk}/events"
-    assert url in links_of(alice.get(f"/incidents/{incident.pk}/"))
+    assert url in links_of(alice.get(f"/incidents/{incident.pk}/failures"))
     shown = [event.pk for answer in pages(alice, url, "") for event in answer.context["events"]]
     assert shown == list(Event.objects.order_by("-pk").values_list("pk", flat=True))
     assert incident.event_count == len(shown) == 61

@@ -66,10 +66,10 @@ def test_it_merges_and_splits_off_again(alice: Client, two: list[Incident]) -> N
     answer = merge(alice, *two, into=late)
     assert answer.headers["Location"] == f"/incidents/{late.pk}/"
     assert told(answer) == [("success", f"1 merged into {late.label}")]
-    page = alice.get(f"/incidents/{late.pk}/")
-    text = text_of(page)
-    assert f"merged {gone.label} into it One gateway." in text
-    assert f"Merged into it {gone.label}" in text
+    told_of = text_of(alice.get(f"/incidents/{late.pk}/"))
+    assert f"merged {gone.label} into it One gateway." in told_of
+    around = text_of(alice.get(f"/incidents/{late.pk}/around"))
+    assert f"Merged into it {gone.label}" in around
     answer = alice.post(f"/incidents/{late.pk}/unmerge", {"id": gone.pk})
     assert told(answer) == [("success", f"Split off from {late.label} again")]
     assert Incident.objects.count() == 2
@@ -112,7 +112,8 @@ def test_a_viewer_neither_sees_nor_does_it(cast: Cast, two: list[Incident]) -> N
     vera = cast.client_as("vera")
     late, gone = two
     merge(cast.client_as("alice"), late, gone, into=late)
-    assert post_forms(vera.get(f"/incidents/{late.pk}/")) == []
+    for path in ("", "around"):
+        assert post_forms(vera.get(f"/incidents/{late.pk}/{path}")) == []
     assert vera.get(f"/incidents/merge?id={late.pk}").status_code == 403
     assert merge(vera, late, gone, into=late).status_code == 403
 
@@ -131,11 +132,11 @@ def test_it_shows_what_failed_with_it(cast: Cast, alice: Client) -> None:
     one = an_event(cast.capture, vendor="stripe", correlation_id="order-7", received_at=began)
     work.run_due("detect", detect)
     first = IncidentEvent.objects.get(event=one).incident
-    assert "Nothing else failed with it." in text_of(alice.get(f"/incidents/{first.pk}/"))
+    assert "Nothing else failed with it." in text_of(alice.get(f"/incidents/{first.pk}/around"))
     later = began + timedelta(seconds=30)
     an_event(cast.contacts, vendor="hubspot", correlation_id="order-7", received_at=later)
     work.run_due("detect", detect)
-    page = alice.get(f"/incidents/{first.pk}/")
+    page = alice.get(f"/incidents/{first.pk}/around")
     words = "crm.contact-sync began to fail 30 s after payments.capture; both ran as order-7"
     assert words in text_of(page)
     assert f'role="img" aria-label="{words}."' in page.content.decode()
@@ -152,7 +153,7 @@ def test_it_tells_why_failures_are_grouped(cast: Cast, alice: Client) -> None:
     """Of a message's shape: the masks, and what stood there."""
     an_event(cast.capture, error_code="", message="Order 4711 of bob@example.org timed out")
     work.run_due("detect", detect)
-    text = text_of(alice.get(f"/incidents/{Incident.objects.get().pk}/"))
+    text = text_of(alice.get(f"/incidents/{Incident.objects.get().pk}/around"))
     assert "Why grouped template Their messages are the same" in text
     assert "Taken out <num> was 4711 , <email> was bob@example.org" in text.replace(
         "4711,", "4711 ,"

@@ -245,6 +245,8 @@ def incident_detail(hostile: bool = False, viewer: bool = False) -> dict[str, An
     row.acknowledged_at = None if hostile else row.acknowledged_at
     plan = [cast.action(row, "failed", 0, 0.91), cast.action(row, "verifying", 1, 0.91)]
     others = cast.incidents()
+    decision = cast.decision(row, 0.91)
+    decision.similar = [{}] * 3
     return {
         "incident": row,
         "people": [cast.ALICE, cast.ANNA],
@@ -262,11 +264,12 @@ def incident_detail(hostile: bool = False, viewer: bool = False) -> dict[str, An
             "merge",
         },
         "facts": [
-            {"label": "Events", "value": "1,284", "note": "peak 356 per min at 19:57"},
+            {"label": "Events", "value": "1,284", "note": "the last 4 s ago"},
             {"label": "Still failing", "value": "83", "note": "of 214 that failed"},
             {"label": "Share failing", "value": "2.2%", "note": "was 23.6% at the peak"},
             {"label": "Attempts", "value": "2 of 3", "note": "the next in 40 s"},
         ],
+        "peak": "peak 356 per min",
         "trend": {
             "values": CURVE,
             "from": cast.past(minutes=18),
@@ -306,7 +309,7 @@ def incident_detail(hostile: bool = False, viewer: bool = False) -> dict[str, An
         "singles": plan,
         "current": {"action": plan[1], "verbs": set() if viewer else {"cancel", "run"}},
         "reversible": set() if viewer else {plan[0].pk},
-        "decision": cast.decision(row, 0.91),
+        "decision": decision,
         "threshold": 0.85,
         "trust": Trust("suggest", 0, 5, "Anna Berg"),
         "gate": cast.RECEIPT,
@@ -328,6 +331,7 @@ def incident_detail(hostile: bool = False, viewer: bool = False) -> dict[str, An
         },
         "events": cast.events(row, hostile),
         "event_total": 1284,
+        "event_rows": range(8),
         "grouping": grouping(row, hostile),
         "related": Related("", [], None) if viewer else related(hostile),
         "similar": [
@@ -354,6 +358,27 @@ def incident_detail(hostile: bool = False, viewer: bool = False) -> dict[str, An
             },
         ],
     }
+
+
+# What comes later by itself, by the part that has it.
+LATER = {
+    "failures": ("trend", "peak", "curve", "events", "event_total"),
+    "precedents": ("runs", "trust", "similar"),
+    "around": ("grouping", "related"),
+}
+
+
+def incident_first(hostile: bool = False) -> dict[str, Any]:
+    """An incident as its page is before the rest has come."""
+    later = {name for names in LATER.values() for name in names}
+    return {k: v for k, v in incident_detail(hostile).items() if k not in later}
+
+
+def incident_part(part: str, hostile: bool = False) -> dict[str, Any]:
+    """One part on a page of its own."""
+    all_of_it = incident_detail(hostile)
+    shown = {name: all_of_it[name] for name in ("incident", "allowed", *LATER[part])}
+    return {**shown, "part": part, "title": part.capitalize(), "around": "base.html"}
 
 
 def incident_events(hostile: bool = False) -> dict[str, Any]:
@@ -552,7 +577,7 @@ def audit(empty: bool = False, hostile: bool = False) -> dict[str, Any]:
         ("Anna Berg", "changed", "safety.automationpolicy",
          {"confidence_threshold": 0.85, "dry_run": False, words[:60]: words},
          {"confidence_threshold": 0.8, "dry_run": True, words[:60]: [words, {"a": words * 4}]}),
-        (words[:150], "created", "tenants.workflow", None, {f"field_{n}": n for n in range(20)}),
+        (words[:150], "created", "tenants.workflow", None, {f"field_{n}": n for n in range(8)}),
         ("Anna Berg", "deleted", "gone.model", {"name": "x" * 300}, None),
     ]  # fmt: skip
     entries = [

@@ -49,6 +49,20 @@ PAGES: dict[str, Page] = {
         f"/incidents/{cast.uid(100)}",
         lambda: contexts.incident_detail(viewer=True),
     ),
+    "incident-first": (
+        "incidents/detail.html",
+        f"/incidents/{cast.uid(100)}",
+        contexts.incident_first,
+    ),
+    **{
+        f"incident-{part}{suffix}": (
+            "incidents/part.html",
+            f"/incidents/{cast.uid(100)}/{part}",
+            partial(contexts.incident_part, part, hostile=bool(suffix)),
+        )
+        for part in contexts.LATER
+        for suffix in ("", "-hostile")
+    },
     **{
         name: (
             "incidents/events.html",

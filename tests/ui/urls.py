@@ -30,6 +30,7 @@ INCIDENTS = [
     path("<uuid:pk>", nothing, name="detail"),
     *_acts("acknowledge", "assign", "comment", "ignore", "resolve", "escalate", "reopen"),
     *_acts("snooze", "wake", "events", "unacknowledge"),
+    *_acts("failures", "precedents", "around"),
 ]
 ACTIONS = [
     path("", nothing, name="list"),
