@@ -100,7 +100,7 @@ export function sheet(t, { clientHeight: height }, { right, left = 38, top = TOP
 export function timeAxis(t, { from, until, days, narrow, ...more }) {
   return {
     fixedrange: true, showgrid: false, zeroline: false, showline: false, range: [from, until], nticks: narrow ? 5 : 8,
-    tickformat: days ? "%-d %b" : "%H:%M", hoverformat: "%-d %b %H:%M", tickfont: { color: t["text-3"], size: 11 },
+    tickformat: days ? "%-d %b" : "%H:%M", hoverformat: "%-d %b %H:%M", ticklabelstandoff: 4, tickfont: { color: t["text-3"], size: 11 },
     spikecolor: t["text-3"], spikethickness: 1, spikedash: "2px,2px", ...more,
   };
 }
