@@ -14,17 +14,18 @@ from channels.security.websocket import WebsocketDenier  # noqa: E402
 from django.urls import path, re_path  # noqa: E402
 
 from awfdrs_site.checks import require_valid_environment  # noqa: E402
-from awfdrs_site.consumers import LiveConsumer  # noqa: E402
+from awfdrs_site.consumers import live  # noqa: E402
+from awfdrs_site.live.direct import offering  # noqa: E402
 from awfdrs_site.origin import SameOrigin  # noqa: E402
 
 require_valid_environment()
 
 sockets = URLRouter(
     [
-        path("ws/live/", LiveConsumer.as_asgi()),
+        path("ws/live/", live),  # type: ignore[arg-type]
         re_path("", WebsocketDenier.as_asgi()),
     ]
 )
 application = ProtocolTypeRouter(
-    {"http": django_application, "websocket": SameOrigin(AuthMiddlewareStack(sockets))}
+    {"http": django_application, "websocket": offering(SameOrigin(AuthMiddlewareStack(sockets)))}
 )

@@ -17,6 +17,7 @@ import time
 from collections.abc import AsyncIterator, Iterator
 from contextlib import asynccontextmanager, contextmanager
 from dataclasses import dataclass, field
+from pathlib import Path
 from typing import Any
 
 from bench import wire
@@ -29,6 +30,7 @@ SINGLES = 8
 # Longer than our window, so that each is the first change after a quiet time.
 SINGLE_PAUSE_SECONDS = 0.35
 STORM = 150
+TELL_BYTES = 64 * 1024
 STORM_PAUSE_SECONDS = 0.02
 PATIENCE_SECONDS = 120
 # The title of a row that changed for the nth time, of the same length for all n.
@@ -42,6 +44,15 @@ class Screen:
 
     frames: list[tuple[float, bytes]] = field(default_factory=list)
     seen: set[int] = field(default_factory=set)
+    untold: list[int] = field(default_factory=list)
+
+    def to_tell(self, size: int) -> int:
+        """How many frames it took, when it is time to say so, as `static/js/live.js` does."""
+        self.untold.append(size)
+        if sum(self.untold) < TELL_BYTES:
+            return 0
+        told, self.untold = len(self.untold), []
+        return told
 
     def heard(self, frame: bytes) -> None:
         self.frames.append((time.perf_counter(), frame))
@@ -50,24 +61,38 @@ class Screen:
 
 @dataclass(frozen=True)
 class Fanned:
-    """What a load took: deliveries a second, and the seconds of each, sorted."""
+    """What a load took: deliveries a second, the seconds of each, sorted, and the server's seconds
+    of CPU a change."""
 
     per_second: float
     latencies: tuple[float, ...]
+    cpu_seconds: float
 
     def at(self, share: float) -> float:
         """The seconds in which that share was delivered."""
         return self.latencies[min(len(self.latencies) - 1, int(len(self.latencies) * share))]
 
 
+@dataclass(frozen=True)
+class Server:
+    url: str
+    pid: int
+
+
 class Side:
     """A server and how to make its pages show something."""
 
     subscribe: bytes = b""
-    takes: bytes = b""
+    says_what_it_took = False
 
-    def __init__(self, url: str, headers: dict[str, str]) -> None:
-        self.url, self.headers = url, headers
+    def __init__(self, server: Server, headers: dict[str, str]) -> None:
+        self.url, self.headers, self._folder = server.url, headers, Path(f"/proc/{server.pid}/task")
+
+    def cpu_seconds(self) -> float:
+        """What the server has had of the CPU, to the microsecond: in bursts of some milliseconds
+        the ticks of `times` would show nothing."""
+        threads = self._folder.glob("*/schedstat")
+        return sum(int(thread.read_text().split()[0]) for thread in threads) / 1e9
 
     def prepare(self, numbers: list[int]) -> None:
         """A row for each number, if the side has rows."""
@@ -76,18 +101,20 @@ class Side:
         """Announce what `prepare` wrote to that row; from any thread."""
         raise NotImplementedError
 
-    def change(self, number: int) -> None:
-        """Change the first row and announce it."""
+    def change(self, number: int) -> float:
+        """Change the first row and announce it; when it was changed: the clock runs from then."""
+        changed_at = time.perf_counter()
         self.tell(number)
+        return changed_at
 
 
 class Ours(Side):
-    takes = b'{"took":1}'
+    says_what_it_took = True
     subscribe = b'{"subscribe":["incidents"],"age":0}'
 
-    def __init__(self, url: str) -> None:
+    def __init__(self, server: Server) -> None:
         self._tenant, self._rows, headers = _people_and_rows()
-        super().__init__(url, headers)
+        super().__init__(server, headers)
 
     def prepare(self, numbers: list[int]) -> None:
         for row, number in zip(self._rows, numbers, strict=False):
@@ -99,13 +126,14 @@ class Ours(Side):
 
         live.publish(self._tenant.pk, "incidents", self._rows[row].pk)
 
-    def change(self, number: int) -> None:
+    def change(self, number: int) -> float:
         from django.db import transaction
 
         row = self._rows[0]
         with transaction.atomic():
             type(row).objects.filter(pk=row.pk).update(title=TITLE.format(number))
             self.tell(number)
+        return time.perf_counter()
 
     def text(self) -> str:
         """What a page gets for one row."""
@@ -119,10 +147,10 @@ class Ours(Side):
 
 
 class Bare(Side):
-    def __init__(self, url: str, text: str, loop: asyncio.AbstractEventLoop) -> None:
+    def __init__(self, server: Server, text: str, loop: asyncio.AbstractEventLoop) -> None:
         from channels_redis.core import RedisChannelLayer
 
-        super().__init__(url, {})
+        super().__init__(server, {})
         self._parts = NUMBER.sub(b"|", text.encode()).decode().split("|")
         self._loop = loop
         host = {"address": os.environ["REDIS_URL"], "socket_timeout": None}
@@ -173,14 +201,14 @@ def _people_and_rows() -> tuple[Any, list[Any], dict[str, str]]:
 
 
 @contextmanager
-def _daphne(application: str) -> Iterator[str]:
+def _daphne(application: str) -> Iterator[Server]:
     port = free_port()
     command = [sys.executable, "-m", "daphne", "-b", "127.0.0.1", "-p", str(port), application]
     quiet = subprocess.DEVNULL
     process = subprocess.Popen(command, cwd=PROJECT, stdout=quiet, stderr=quiet)
     try:
         await_answer(f"http://127.0.0.1:{port}/api/v1/health", process)
-        yield f"http://127.0.0.1:{port}"
+        yield Server(f"http://127.0.0.1:{port}", process.pid)
     finally:
         process.kill()  # nothing in it is worth the seconds of an orderly end
         process.wait(10)
@@ -203,8 +231,8 @@ async def _looked_at(side: Side) -> AsyncIterator[list[Screen]]:
     ready = [asyncio.Event() for _ in screens]
 
     def hear(number: int, frame: bytes) -> None:
-        if side.takes:
-            wires[number].send(side.takes)
+        if side.says_what_it_took and (frames := screens[number].to_tell(len(frame))):
+            wires[number].send(b'{"took":%d}' % frames)
         if b'"changes"' in frame:
             screens[number].heard(frame)
         elif b'{"live":true' in frame:
@@ -227,8 +255,8 @@ async def _looked_at(side: Side) -> AsyncIterator[list[Screen]]:
 
 
 async def _burst(side: Side, screens: list[Screen]) -> Fanned:
-    """A hundred rows at once."""
-    numbers = [next(_numbers) for _ in range(BURST)]
+    """Many rows at once."""
+    numbers, cpu = [next(_numbers) for _ in range(BURST)], side.cpu_seconds()
     await asyncio.to_thread(side.prepare, numbers)
     told: dict[int, float] = {}
 
@@ -239,39 +267,39 @@ async def _burst(side: Side, screens: list[Screen]) -> Fanned:
 
     await asyncio.to_thread(tell)
     await _all_see(screens, set(numbers))
-    return _fanned(screens, told)
+    return _fanned(screens, told, side.cpu_seconds() - cpu)
 
 
 async def _singles(side: Side, screens: list[Screen]) -> Fanned:
-    """One row after the other, each once all have seen the last: from its commit, if it has one."""
+    """One row after the other, each once all have seen the last."""
     told: dict[int, float] = {}
+    cpu = side.cpu_seconds()
 
     def change(number: int) -> None:
-        side.change(number)
-        told[number] = time.perf_counter()
+        told[number] = side.change(number)
 
     for _ in range(SINGLES):
         number = next(_numbers)
         await asyncio.to_thread(change, number)
         await _all_see(screens, {number})
         await asyncio.sleep(SINGLE_PAUSE_SECONDS)
-    return _fanned(screens, told)
+    return _fanned(screens, told, side.cpu_seconds() - cpu)
 
 
 async def _storm(side: Side, screens: list[Screen]) -> Fanned:
     """Fifty commits a second to one row: each is shown with the first push after it."""
     told: dict[int, float] = {}
+    cpu = side.cpu_seconds()
 
     def change() -> None:
         for _ in range(STORM):
             number = next(_numbers)
-            side.change(number)
-            told[number] = time.perf_counter()
+            told[number] = side.change(number)
             time.sleep(STORM_PAUSE_SECONDS)
 
     await asyncio.to_thread(change)
     await _all_see(screens, {max(told)})
-    return _fanned(screens, told)
+    return _fanned(screens, told, side.cpu_seconds() - cpu)
 
 
 async def _all_see(screens: list[Screen], numbers: set[int]) -> None:
@@ -280,7 +308,7 @@ async def _all_see(screens: list[Screen], numbers: set[int]) -> None:
             await asyncio.sleep(0.005)
 
 
-def _fanned(screens: list[Screen], told: dict[int, float]) -> Fanned:
+def _fanned(screens: list[Screen], told: dict[int, float], cpu_seconds: float) -> Fanned:
     """A number is delivered with the first frame that has it, or a later one of a single row."""
     numbers = sorted(told)
     latencies, last = [], 0.0
@@ -296,7 +324,8 @@ def _fanned(screens: list[Screen], told: dict[int, float]) -> Fanned:
             last = max(last, at) if done else last
             for number in done:
                 del waiting[number]
-    return Fanned(len(latencies) / (last - told[numbers[0]]), tuple(sorted(latencies)))
+    per_second = len(latencies) / (last - told[numbers[0]])
+    return Fanned(per_second, tuple(sorted(latencies)), cpu_seconds / len(numbers))
 
 
 Rounds = list[tuple[Fanned, Fanned]]
@@ -318,9 +347,9 @@ async def _measured(ours: Side, bare: Side) -> tuple[Rounds, Rounds, list[Fanned
 def measure() -> tuple[Rounds, Rounds, list[Fanned]]:
     """Rounds of (ours, reference) for a burst and for single changes, and of ours for a storm."""
     with (
-        _daphne("awfdrs_site.asgi:application") as our_url,
-        _daphne("bench.bare_channels:application") as bare_url,
+        _daphne("awfdrs_site.asgi:application") as our_server,
+        _daphne("bench.bare_channels:application") as bare_server,
         _loop_in_a_thread() as loop,
     ):
-        ours = Ours(our_url)
-        return asyncio.run(_measured(ours, Bare(bare_url, ours.text(), loop)))
+        ours = Ours(our_server)
+        return asyncio.run(_measured(ours, Bare(bare_server, ours.text(), loop)))

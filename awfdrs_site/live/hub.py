@@ -12,7 +12,6 @@ import threading
 import time
 from collections import defaultdict
 from collections.abc import Collection, Iterable
-from dataclasses import dataclass, field
 
 import redis
 import structlog
@@ -21,11 +20,12 @@ from django.db import Error as DatabaseError
 from django.db import close_old_connections
 from django.utils import timezone
 from redis.backoff import NoBackoff
+from redis.client import PubSub
 from redis.retry import Retry
 
 from awfdrs_site.kernel.live import CHANNEL, COUNTER
 from awfdrs_site.kernel.windows import EVERYTHING, Changes, Windows
-from awfdrs_site.live.outbox import Outbox
+from awfdrs_site.live.page import LIVE, LOST, MISSED, Frame, OpenPage
 from awfdrs_site.live.topics import load_of
 from tenants.access import Identity, identities_of_sessions
 
@@ -34,48 +34,23 @@ log = structlog.get_logger(__name__)
 # A page is sent what changed at most four times a second.
 WINDOW_SECONDS = 0.25
 MOST_CHANGES = 2_000
-MOST_UNDER_WAY_BYTES = 512 * 1024
 # Each page hears something this often, and whether its session is still good is looked up.
 BEAT_SECONDS = 4.0
-# After so long without an answer to a ping Redis is taken for gone.
-DEAF_SECONDS = 3.0
+# After a quiet time Redis is asked whether it is there; without an answer it is taken for gone.
+QUIET_SECONDS = 1.0
+DEAF_SECONDS = 2.0
 PAUSE_SECONDS = 0.5
+MOST_AT_ONCE = 10_000
 
 SIGNED_OUT, REFUSED = 4401, 4403
-LIVE, LOST, MISSED = '{"live":true}', '{"live":false}', '{"live":true,"missed":true}'
+
+Frames = list[tuple[OpenPage, Frame | int]]
 
 
-@dataclass(eq=False)
-class OpenPage:
-    """One websocket. Made on its event loop; only that may call the methods."""
-
-    identity: Identity
-    session_key: str
-    topics: frozenset[str] = frozenset()
-    # Frames, or the code to close with.
-    queue: asyncio.Queue[str | int] = field(default_factory=asyncio.Queue)
-    loop: asyncio.AbstractEventLoop = field(default_factory=asyncio.get_running_loop)
-    outbox: Outbox = field(default_factory=lambda: Outbox(MOST_UNDER_WAY_BYTES))
-
-    @property
-    def tenant_id(self) -> str:
-        return str(self.identity.tenant.pk)
-
-    def offer(self, frame: str | int) -> None:
-        if isinstance(frame, int) or self.outbox.may_send(len(frame)):
-            self.queue.put_nowait(frame)
-
-    def took_one(self) -> None:
-        if self.outbox.took_one():
-            self.offer(MISSED)
-
-
-Frames = list[tuple[OpenPage, str | int]]
-
-
-def _offer_all(frames: Frames) -> None:
+def _offer_all(frames: Frames, taken: threading.Event) -> None:
     for page, frame in frames:
         page.offer(frame)
+    taken.set()
 
 
 class Hub:
@@ -147,17 +122,16 @@ class Hub:
             heard_at = asked_at = time.monotonic()
             self._beat_at = heard_at + BEAT_SECONDS
             while True:
-                wait = max(0.0, self._wake_at(asked_at) - time.monotonic())
-                message = link.get_message(timeout=wait)
+                wait_until = (
+                    asked_at + DEAF_SECONDS if asked_at > heard_at else heard_at + QUIET_SECONDS
+                )
+                heard = self._hear_all(link, client, self._wake_at(wait_until))
                 now = time.monotonic()
-                if message is not None:
+                if heard:
                     heard_at = now
-                    if message["type"] == "subscribe":
-                        self._told = int(client.get(COUNTER) or 0)
-                    self._take(message, now)
-                if now - heard_at > DEAF_SECONDS:
+                elif asked_at > heard_at and now - asked_at > DEAF_SECONDS:
                     raise redis.ConnectionError("no answer to a ping")
-                if now - asked_at > DEAF_SECONDS / 3:
+                elif asked_at <= heard_at and now - heard_at > QUIET_SECONDS:
                     link.ping()
                     asked_at = now
                 for tenant_id, changes in self._windows.take(now).items():
@@ -169,10 +143,26 @@ class Hub:
             link.close()
             client.close()
 
-    def _wake_at(self, asked_at: float) -> float:
+    def _wake_at(self, wait_until: float) -> float:
         due_at = self._windows.due_at()
-        next_at = min(self._beat_at, asked_at + DEAF_SECONDS / 3)
+        next_at = min(self._beat_at, wait_until)
         return next_at if due_at is None else min(due_at, next_at)
+
+    def _hear_all(self, link: PubSub, client: redis.Redis, wake_at: float) -> bool:
+        """Take all that has come, or comes until then; whether anything did.
+
+        All of it, before any is shown: one message for each showing would be a queue that grows
+        while showing takes longer than the next change does.
+        """
+        wait = max(0.0, wake_at - time.monotonic())
+        for turn in range(MOST_AT_ONCE):
+            message = link.get_message(timeout=0.0 if turn else wait)
+            if message is None:
+                return turn > 0
+            if message["type"] == "subscribe":
+                self._told = int(client.get(COUNTER) or 0)
+            self._take(message, time.monotonic())
+        return True
 
     def _take(self, message: dict[str, object], now: float) -> None:
         """A `subscribe` means that from now on all is heard."""
@@ -230,13 +220,18 @@ class Hub:
         with self._lock:
             return [page for pages in self._pages.values() for page in pages]
 
-    def _send(self, frames: Iterable[tuple[OpenPage, str | int]]) -> None:
+    def _send(self, frames: Iterable[tuple[OpenPage, Frame | int]]) -> None:
+        """Hand over, and wait until it was taken: what changes meanwhile is joined, so that a busy
+        event loop is not given more to do than it gets done."""
         by_loop: defaultdict[asyncio.AbstractEventLoop, Frames] = defaultdict(list)
         for page, frame in frames:
             by_loop[page.loop].append((page, frame))
         for loop, mine in by_loop.items():
-            if not loop.is_closed():
-                loop.call_soon_threadsafe(_offer_all, mine)
+            taken = threading.Event()
+            if loop.is_running():
+                loop.call_soon_threadsafe(_offer_all, mine, taken)
+            while loop.is_running() and not taken.wait(PAUSE_SECONDS):
+                pass
 
 
 def frames_of(pages: Collection[OpenPage], changes: Changes) -> Frames:
@@ -249,13 +244,13 @@ def frames_of(pages: Collection[OpenPage], changes: Changes) -> Frames:
         for topic, keys in changes.items()
         if any(topic in page.topics for page in pages)
     }
-    made: dict[frozenset[str], str] = {}
+    made: dict[frozenset[str], Frame] = {}
     frames: Frames = []
     for page in pages:
         followed = page.topics.intersection(parts)
         if followed not in made:
             inside = ",".join(part for topic in parts if topic in followed for part in parts[topic])
-            made[followed] = f'{{"changes":[{inside}]}}'
+            made[followed] = Frame(f'{{"changes":[{inside}]}}')
         if followed:
             frames.append((page, made[followed]))
     return frames
@@ -266,11 +261,11 @@ def _parts(topic: str, load: object, tenant: object, keys: Collection[str]) -> l
     return [json.dumps([topic, html]) for html in rows or [""]]
 
 
-def _ended(pages: Collection[OpenPage]) -> dict[OpenPage, str | int]:
+def _ended(pages: Collection[OpenPage]) -> dict[OpenPage, Frame | int]:
     """The code to close with, for the pages whose person may not follow them any more."""
     now = timezone.now()
     identities = identities_of_sessions({page.session_key for page in pages}, now)
-    codes: dict[OpenPage, str | int] = {}
+    codes: dict[OpenPage, Frame | int] = {}
     for page in pages:
         identity = identities.get(page.session_key)
         if page.session_key not in identities:

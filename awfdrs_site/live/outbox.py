@@ -1,7 +1,7 @@
 """What one page was sent and has not taken yet: bounded, so that a slow page holds up nobody.
 
-Pure. A page says "took one" for each frame. While more than `most` bytes are under way it gets
-nothing; once it has taken all of them it is told that it missed something, and fetches itself.
+Pure. A page says now and then how many frames it took. Over `most` bytes under way it gets nothing;
+once it is down to half of them it is told that it missed something, and fetches itself.
 """
 
 from __future__ import annotations
@@ -28,11 +28,12 @@ class Outbox:
         self._size += size
         return True
 
-    def took_one(self) -> bool:
-        """The page took its oldest frame; whether it is now to be told that it missed some."""
-        if self._under_way:
+    def took(self, frames: int) -> bool:
+        """The page took its oldest frames; whether it is now to be told that it missed some."""
+        for _ in range(min(frames, len(self._under_way))):
             self._size -= self._under_way.popleft()
-        if not self.is_behind or self._under_way:
+        # Not only once it took all: it keeps back its word about the last few.
+        if not self.is_behind or self._size > self.most // 2:
             return False
         self.is_behind = False
         return True

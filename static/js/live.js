@@ -11,12 +11,15 @@ const BACKOFF_MS = [500, 1000, 2000, 4000, 8000, 15_000];
 const GRACE_MS = 1500;
 // The server says something every 4 seconds; a cable that was pulled says nothing at all.
 const SILENCE_MS = 12_000;
+const TELL_SIZE = 64 * 1024;
+const NOTHING = { frames: 0, size: 0 };
 const ENDED = { 4401: "signed-out", 4403: "refused" };
 let socket = null;
 let live = null; // the socket that sends every change
 let heardAt = performance.now();
 let pageAt = performance.getEntriesByType("navigation")[0]?.requestStart ?? 0; // when it was asked for
 let followed = new Set();
+let untold = NOTHING; // of what came, to the server
 let attempt = 0;
 let lostAt = 0;
 let ended = "";
@@ -82,9 +85,18 @@ function listening(missed) {
   show("live");
 }
 
+// Who does not say what it took is sent nothing more. Not each frame by itself: for the server a
+// word from every page is more work than what it sent them.
+function took(size) {
+  untold = { frames: untold.frames + 1, size: untold.size + size };
+  if (untold.size < TELL_SIZE) return;
+  socket.send(JSON.stringify({ took: untold.frames }));
+  untold = NOTHING;
+}
+
 function message({ data }) {
   heardAt = performance.now();
-  socket.send('{"took":1}'); // who takes nothing is sent nothing more
+  took(data.length);
   const { live: isLive, missed, changes = [] } = JSON.parse(data);
   if (isLive) listening(missed);
   else if (isLive === false) lose();
@@ -100,6 +112,7 @@ function connect() {
   const scheme = location.protocol === "https:" ? "wss" : "ws";
   const mine = new WebSocket(`${scheme}://${location.host}/ws/live/`);
   socket = mine;
+  untold = NOTHING;
   mine.addEventListener("open", subscribe);
   mine.addEventListener("message", (event) => mine === socket && message(event));
   mine.addEventListener("close", ({ code }) => closed(mine, code));

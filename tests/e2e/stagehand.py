@@ -177,6 +177,29 @@ def stop_workflow(*, workflow_id: str, reason: str) -> None:
     )
 
 
+def resume_workflow(*, workflow_id: str) -> None:
+    """Release the workflow's kill switch as another process would."""
+    from django.utils import timezone
+
+    from awfdrs_site.kernel.actor import Actor
+    from safety.models import KillSwitch
+    from safety.services import release_switch
+
+    switch = KillSwitch.objects.get(workflow_id=workflow_id, released_at=None)
+    who = Actor("person", "Oncall")
+    release_switch(switch=switch, reason="All is well", actor=who, now=timezone.now())
+
+
+def lose_a_change(*, incident_id: str, title: str) -> None:
+    """Rename the incident, with the message about it lost on its way to the web servers."""
+    from awfdrs_site.kernel.live import COUNTER
+    from awfdrs_site.kernel.redis_client import redis_client
+    from incidents.models import Incident
+
+    Incident.objects.filter(pk=incident_id).update(title=title)
+    redis_client().incr(COUNTER)
+
+
 def begin_recovery(*, tenant_id: str, source: str) -> str:
     """Begin a recovery of the tenant's newest incident under the plan, as approved; its id."""
     from django.db import transaction
@@ -237,6 +260,8 @@ CALLS: dict[str, Callable[..., Any]] = {
         sign_out,
         hang_redis,
         stop_workflow,
+        resume_workflow,
+        lose_a_change,
         begin_recovery,
         ask_before,
         expire,

@@ -194,6 +194,26 @@ def test_it_says_so_while_redis_is_away(world: World, alice: Visit, stagehand: S
     assert alice.loads_of("/") == 1
 
 
+def test_it_catches_up_when_a_message_was_lost(
+    world: World, alice: Visit, stagehand: Stagehand
+) -> None:
+    """A change of which no word came is shown with the next word about anything, in its row.
+
+    Seen red without the comparison of numbers in the hub.
+    """
+    world.post_event()
+    incident = world.await_incident("escalated")
+    page = alice.open("/incidents/")
+    row = page.locator(f"#incident-{incident['id']}")
+    stagehand("lose_a_change", incident_id=incident["id"], title="Renamed unheard")
+    expect(row).not_to_contain_text("Renamed unheard")
+    world.fail("unknown-error", items=1)
+    expect(row).to_contain_text("Renamed unheard")
+    expect(page.locator("[data-live-new]")).to_have_text("1 new")
+    assert "lost" not in states(page)
+    assert alice.loads_of("/incidents/") == 1
+
+
 def test_it_ends_with_the_session_and_says_why(
     world: World, sign_in: SignIn, stagehand: Stagehand
 ) -> None:

@@ -13,7 +13,9 @@ from typing import Any
 
 from django.conf import settings
 
-from awfdrs_site.live.hub import Hub, OpenPage
+from awfdrs_site.live.hub import Hub
+from awfdrs_site.live.page import Frame, OpenPage
+from bench.wire import Wire, connect
 from tenants.access import Identity, identity_of, memberships_of
 from tests.cast import Cast
 
@@ -24,11 +26,10 @@ def hub() -> Hub:
     return Hub(settings.REDIS_URL)
 
 
-@dataclass(eq=False)
+@dataclass(eq=False, kw_only=True)
 class Screen:
-    """One page and the frames that reached it, read as JSON; a close is its code."""
+    """The frames that reached one page, read as JSON; a close is its code."""
 
-    page: OpenPage
     frames: list[Any] = field(default_factory=list)
 
     def await_(self, wanted: Callable[[Any], bool], since: int = 0) -> Any:
@@ -46,6 +47,13 @@ class Screen:
     def rows(self, topic: str = "incidents") -> list[str]:
         """Every row of the topic that was pushed, in order."""
         return [row for frame in self.frames for row in rows(frame, topic)]
+
+
+@dataclass(eq=False, kw_only=True)
+class HubScreen(Screen):
+    """One that is fed by the hub of this process."""
+
+    page: OpenPage
 
 
 def rows(frame: Any, topic: str) -> list[str]:
@@ -71,22 +79,39 @@ class Screens:
     cast: Cast
     loop: asyncio.AbstractEventLoop
     reading: set[asyncio.Task[None]] = field(default_factory=set)
+    wires: list[Wire] = field(default_factory=list)
 
     def open(
         self, person: str, *topics: str, takes: bool = True, age: float = 0.0, **more: Any
-    ) -> Screen:
+    ) -> HubScreen:
         """The page of a person who signed in, once it is live."""
         user = self.cast.people[person]
         session = self.cast.client_as(person).session
         identity = more.get("identity") or identity_of(memberships_of(user)[0])
-        screen = self._run(self._open(identity, session.session_key, topics, takes, age))
+        screen: HubScreen = self.run(self._open(identity, session.session_key, topics, takes, age))
         screen.await_(is_live)
         return screen
 
-    def took_one(self, screen: Screen) -> None:
-        self.loop.call_soon_threadsafe(screen.page.took_one)
+    def connect(self, url: str, headers: dict[str, str] | None = None) -> tuple[Screen, Wire]:
+        """A real websocket to the server at `url`; says of each frame that it took it."""
+        screen = Screen()
 
-    def _run(self, work: Any) -> Any:
+        def hear(text: bytes) -> None:
+            screen.frames.append(json.loads(text))
+            wire.send(b'{"took":1}')
+
+        wire: Wire = self.run(connect(f"{url}/ws/live/", hear, headers))
+        self.wires.append(wire)
+        return screen, wire
+
+    def took_one(self, screen: HubScreen) -> None:
+        self.do(screen.page.took, 1)
+
+    def do(self, call: Callable[..., Any], *arguments: Any) -> None:
+        """Call it on the loop."""
+        self.loop.call_soon_threadsafe(call, *arguments)
+
+    def run(self, work: Any) -> Any:
         return asyncio.run_coroutine_threadsafe(work, self.loop).result(PATIENCE_SECONDS)
 
     async def _open(
@@ -96,19 +121,20 @@ class Screens:
         topics: tuple[str, ...],
         takes: bool,
         age: float,
-    ) -> Screen:
-        screen = Screen(OpenPage(identity, session_key))
-        self.reading.add(asyncio.create_task(_read(screen, takes)))
+    ) -> HubScreen:
+        frames: asyncio.Queue[Frame | int] = asyncio.Queue()
+        screen = HubScreen(page=OpenPage(identity, session_key, frames.put_nowait))
+        self.reading.add(asyncio.create_task(_read(screen, frames, takes)))
         self.hub.join(screen.page, topics, age)
         return screen
 
 
-async def _read(screen: Screen, takes: bool) -> None:
+async def _read(screen: HubScreen, frames: asyncio.Queue[Frame | int], takes: bool) -> None:
     while True:
-        frame = await screen.page.queue.get()
-        screen.frames.append(frame if isinstance(frame, int) else json.loads(frame))
+        frame = await frames.get()
+        screen.frames.append(frame if isinstance(frame, int) else json.loads(frame.text))
         if takes:
-            screen.page.took_one()
+            screen.page.took(1)
 
 
 async def _end_others() -> None:
@@ -128,7 +154,9 @@ def screens_of(hub: Hub, cast: Cast) -> Iterator[Screens]:
     finally:
         for page in hub._all():
             hub.leave(page)
-        screens._run(_end_others())
+        for wire in screens.wires:
+            screens.do(wire.transport.close)
+        screens.run(_end_others())
         loop.call_soon_threadsafe(loop.stop)
         thread.join()
         loop.close()

@@ -2,18 +2,21 @@
 
 from __future__ import annotations
 
+import json
 import threading
 import time
 from typing import Any
 
+import pytest
 from django.db import connections, transaction
 from django.utils import timezone
 
 from awfdrs_site.kernel import live
 from awfdrs_site.kernel.actor import MACHINE
 from awfdrs_site.kernel.redis_client import redis_client
-from awfdrs_site.live.hub import WINDOW_SECONDS, OpenPage, frames_of
+from awfdrs_site.live.hub import WINDOW_SECONDS, frames_of
 from awfdrs_site.live.outbox import Outbox
+from awfdrs_site.live.page import OpenPage
 from incidents import announce
 from incidents.models import Incident
 from tests.api.conftest import an_incident
@@ -74,6 +77,32 @@ def test_a_storm_on_one_row_is_four_pushes_a_second_and_ends_with_the_last_state
     assert "The very last" in pushed[-1]
 
 
+def test_a_storm_while_pages_are_stalled_is_joined(
+    committed_cast: Cast, screens: Screens, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Five hundred messages about one row while the event loop stands still, and no window that
+    would hide them: one push is under way, and one more shows the last state.
+
+    Seen red with one message taken for each push, and without waiting until a push was taken.
+    """
+    incident, other = (an_incident(committed_cast.capture) for _ in range(2))
+    alice = screens.open("alice", "incidents")
+    monkeypatch.setattr(screens.hub._windows, "seconds", 0.0)
+    goes_on = threading.Event()
+    screens.do(goes_on.wait)
+    tell = redis_client().register_script(live._TELL)
+    hint = json.dumps([[str(incident.tenant_id), "incidents", str(incident.pk)]])
+    for turn in range(500):
+        Incident.objects.filter(pk=incident.pk).update(title=f"Turn {turn} of 500")
+        tell(keys=[live.COUNTER], args=[live.CHANNEL, hint])
+    goes_on.set()
+    _rename(other, "After the storm")
+    alice.await_row("After the storm")
+    pushed = [row for row in alice.rows() if str(incident.pk) in row]
+    assert len(pushed) <= 2
+    assert "Turn 499 of 500" in pushed[-1]
+
+
 def test_it_tells_nothing_of_another_tenant(committed_cast: Cast, screens: Screens) -> None:
     """Not a row, not a word that something changed there, not even under its own name.
 
@@ -97,7 +126,7 @@ def test_it_reads_renders_and_encodes_once(
     """Of twenty pages each with the same topics gets the very same text; one query for all."""
     incident = an_incident(committed_cast.capture)
     identity = screens.open("alice").page.identity
-    pages = [OpenPage(identity, "key", loop=screens.loop) for _ in range(20)]
+    pages = [OpenPage(identity, "key", print, loop=screens.loop) for _ in range(20)]
     for page in pages[:10]:
         page.topics = frozenset({"incidents"})
     for page in pages[10:]:

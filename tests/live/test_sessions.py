@@ -12,7 +12,7 @@ from awfdrs_site.live.hub import REFUSED, SIGNED_OUT
 from tenants.access import SESSION_KEY
 from tenants.models import Membership
 from tests.cast import Cast
-from tests.live.screens import Screen, Screens
+from tests.live.screens import HubScreen, Screens
 
 
 def _sign_out(cast: Cast, key: str) -> None:
@@ -66,7 +66,7 @@ def test_it_is_closed(
     committed_cast: Cast, screens: Screens, lose: Callable[[Cast, str], None], code: int
 ) -> None:
     """With the next beat, and nobody else is. Each seen red without its part of the look-up."""
-    anna: Screen = screens.open("anna", "incidents")
+    anna: HubScreen = screens.open("anna", "incidents")
     alice = screens.open("alice", "incidents")
     lose(committed_cast, anna.page.session_key)
     anna.await_(lambda frame: frame == code)
