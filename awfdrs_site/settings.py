@@ -244,6 +244,22 @@ UNFOLD = {
     "SITE_HEADER": "AWFDRS administration",
     "SITE_SUBHEADER": "Tenants, vendors and rules",
     "SHOW_BACK_BUTTON": True,
+    # Blue, as on the pages: violet is what the machine said.
+    "COLORS": {
+        "primary": {
+            "50": "oklch(97% .014 254.6)",
+            "100": "oklch(93.2% .032 255.6)",
+            "200": "oklch(88.2% .059 254.1)",
+            "300": "oklch(80.9% .105 251.8)",
+            "400": "oklch(70.7% .165 254.6)",
+            "500": "oklch(62.3% .214 259.8)",
+            "600": "oklch(54.6% .245 262.9)",
+            "700": "oklch(48.8% .243 264.4)",
+            "800": "oklch(42.4% .199 265.6)",
+            "900": "oklch(37.9% .146 265.5)",
+            "950": "oklch(28.2% .091 267.9)",
+        }
+    },
     "DASHBOARD_CALLBACK": "awfdrs_site.backoffice.dashboard",
     "STYLES": [
         lambda request: static("css/tokens.css"),
