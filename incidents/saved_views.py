@@ -13,12 +13,11 @@ from django.contrib.auth.models import User
 from django.db import transaction
 from django.db.models import Q, QuerySet
 
-from awfdrs_site.kernel import audit
 from awfdrs_site.kernel.problem import FieldError, Problem, invalid, not_found
 from awfdrs_site.kernel.transition import lock
 from incidents.models import SavedView
 from incidents.query import parse
-from tenants.access import Identity
+from tenants.access import Identity, note
 from tenants.models import Scope, Tenant
 
 MOST = 30
@@ -74,7 +73,7 @@ def save_view(
         defaults=asked,
         create_defaults={**asked, "created_at": now},
     )
-    _record(identity, "saved", view, now, before, {"name": name, **asked})
+    note(identity, "saved", view, now, before, {"name": name, **asked})
     return view
 
 
@@ -91,7 +90,7 @@ def change_view(
     before = {"name": view.name, "shared": view.shared}
     view.name, view.shared = name, shared
     view.save(update_fields=["name", "shared"])
-    _record(identity, "changed", view, now, before, {"name": name, "shared": shared})
+    note(identity, "changed", view, now, before, {"name": name, "shared": shared})
     return view
 
 
@@ -102,7 +101,7 @@ def delete_view(*, identity: Identity, view: SavedView, now: datetime) -> None:
     SavedView.objects.filter(tenant=view.tenant_id, deleted_at__lt=now - KEPT).delete()
     view.deleted_at = now
     view.save(update_fields=["deleted_at"])
-    _record(identity, "deleted", view, now, {"name": view.name}, None)
+    note(identity, "deleted", view, now, {"name": view.name}, None)
 
 
 @transaction.atomic
@@ -117,7 +116,7 @@ def restore_view(*, identity: Identity, pk: UUID, now: datetime) -> SavedView:
     _want_free_name(view, view.name)
     view.deleted_at = None
     view.save(update_fields=["deleted_at"])
-    _record(identity, "restored", view, now, None, {"name": view.name})
+    note(identity, "restored", view, now, None, {"name": view.name})
     return view
 
 
@@ -156,17 +155,3 @@ def _want_free_name(view: SavedView, name: str) -> None:
 def _want_right_to_share(identity: Identity, shared: bool) -> None:
     if shared and Scope.ACT not in identity.scopes:
         raise Problem(403, "permission_denied", "Sharing a view needs the role responder.")
-
-
-def _record(
-    identity: Identity, verb: str, view: SavedView, now: datetime, before: object, after: object
-) -> None:
-    audit.record(
-        tenant_id=identity.tenant.pk,
-        actor=identity.actor,
-        verb=verb,
-        subject=view,
-        now=now,
-        before=before,
-        after=after,
-    )

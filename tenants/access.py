@@ -12,8 +12,10 @@ from django.contrib.auth import SESSION_KEY as USER_KEY
 from django.contrib.auth.models import AbstractBaseUser, AnonymousUser, User
 from django.contrib.sessions.backends.base import SessionBase
 from django.contrib.sessions.models import Session
+from django.db.models import Model
 from django.utils.crypto import constant_time_compare
 
+from awfdrs_site.kernel import audit
 from awfdrs_site.kernel.actor import Actor
 from awfdrs_site.kernel.problem import Problem
 from tenants.models import Membership, Role, Scope, Tenant
@@ -54,6 +56,26 @@ def require(identity: Identity | None, scope: str) -> Identity:
         detail = f"This needs the scope `{scope}`; yours: {', '.join(sorted(identity.scopes))}."
         raise Problem(403, "permission_denied", detail)
     return identity
+
+
+def note(
+    identity: Identity,
+    verb: str,
+    subject: Model,
+    now: datetime,
+    before: object = None,
+    after: object = None,
+) -> None:
+    """Write into the audit log what the identity did to a row of its tenant."""
+    audit.record(
+        tenant_id=identity.tenant.pk,
+        actor=identity.actor,
+        verb=verb,
+        subject=subject,
+        now=now,
+        before=before,
+        after=after,
+    )
 
 
 def identity_of(membership: Membership) -> Identity:

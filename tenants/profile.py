@@ -8,10 +8,9 @@ from django.contrib.auth.forms import SetPasswordForm
 from django.contrib.auth.models import User
 from django.db import transaction
 
-from awfdrs_site.kernel import audit
 from awfdrs_site.kernel.actor import MACHINE
 from awfdrs_site.kernel.problem import FieldError, invalid
-from tenants.access import Identity
+from tenants.access import Identity, note
 from tenants.models import Density, Membership, Preferences, Theme
 from tenants.preferences import zones
 
@@ -35,7 +34,7 @@ def rename(*, identity: Identity, user: User, first: str, last: str, now: dateti
     after = {"first_name": first, "last_name": last}
     if before != after:
         User.objects.filter(pk=user.pk).update(**after)
-        _record(identity, "renamed", user, now, before, after)
+        note(identity, "renamed", user, now, before, after)
 
 
 def _check_is_free(user: User, name: str) -> None:
@@ -70,7 +69,7 @@ def set_preferences(
     if before != wanted:
         Preferences.objects.filter(pk=user.pk).update(**wanted)
         row.refresh_from_db()
-        _record(identity, "preferences", user, now, before, wanted)
+        note(identity, "preferences", user, now, before, wanted)
     return row
 
 
@@ -87,18 +86,4 @@ def change_password(
         said = [str(text) for texts in form.errors.values() for text in texts]
         raise invalid([FieldError("password", "invalid", text) for text in said])
     form.save()
-    _record(identity, "password", user, now, None, None)
-
-
-def _record(
-    identity: Identity, verb: str, user: User, now: datetime, before: object, after: object
-) -> None:
-    audit.record(
-        tenant_id=identity.tenant.pk,
-        actor=identity.actor,
-        verb=verb,
-        subject=user,
-        now=now,
-        before=before,
-        after=after,
-    )
+    note(identity, "password", user, now)
