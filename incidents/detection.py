@@ -24,7 +24,7 @@ from awfdrs_site.kernel.models import Work
 from incidents import announce, healing, snoozing
 from incidents.lifecycle import Arrival, arrival
 from incidents.models import FailingResource, Incident, IncidentEvent, TimelineKind
-from incidents.opening import Failure, Groups, open_new, sign
+from incidents.opening import Failure, Groups, grouped, open_new
 from incidents.routes import Routes, count_on_the_way, hold_merges, routes_of
 from incidents.services import move
 from incidents.states import IncidentStatus, Recovery
@@ -101,12 +101,9 @@ def _call(event: Event) -> Call:
 
 def _detect_for(tenant_id: UUID, events: Sequence[Event], now: datetime) -> None:
     hold_merges(tenant_id)
-    groups: dict[str, list[Failure]] = defaultdict(list)
+    failures = [event for event in events if event.kind == EventKind.FAILURE]
     successes = [event for event in events if event.kind == EventKind.SUCCESS]
-    for event in events:
-        if event.kind == EventKind.FAILURE:
-            signature = sign(event)
-            groups[signature.digest].append(Failure(event, signature))
+    groups = grouped(tenant_id, failures) if failures else {}
     routes = routes_of(tenant_id, groups) if groups else {}
     open_now = _lock_open(tenant_id, groups, routes, healing.within_reach(tenant_id, successes))
     while groups:

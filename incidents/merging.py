@@ -29,14 +29,14 @@ from incidents.models import (
     TimelineKind,
 )
 from incidents.routes import lock_merges
-from incidents.selectors import refuse_merged
+from incidents.selectors import is_emptied, refuse_merged
 from incidents.services import move, set_fields
 from incidents.states import CLOSED, IncidentStatus, Recovery
 from tenants.models import Tenant
 
 MOST = 200
 _MOVED = (IncidentEvent, FailingResource, TimelineEntry)
-_UNDER_WAY = (Recovery.WAITING, Recovery.RUNNING, Recovery.VERIFYING)
+UNDER_WAY = (Recovery.WAITING, Recovery.RUNNING, Recovery.VERIFYING)
 
 
 @transaction.atomic
@@ -60,9 +60,9 @@ def merge(
     if not 2 <= len(wanted) <= MOST:
         raise invalid([FieldError("ids", "invalid_length", f"Select between 2 and {MOST}.")])
     lock_merges(tenant.pk)
-    rows = _locked(tenant, wanted)
+    rows = locked(tenant, wanted)
     survivor, others = rows.pop(into), sorted(rows.values(), key=lambda one: one.number)
-    _refuse(survivor, others)
+    refuse(survivor, others)
     for one in others:
         _take_in(survivor, one, actor, now, comment)
     survivor.save(update_fields=["event_count", "first_seen_at", "last_seen_at"])
@@ -76,7 +76,7 @@ def merge(
     return survivor
 
 
-def _locked(tenant: Tenant, ids: Collection[UUID]) -> dict[UUID, Incident]:
+def locked(tenant: Tenant, ids: Collection[UUID]) -> dict[UUID, Incident]:
     rows = Incident.everything.filter(tenant=tenant, pk__in=ids).select_related("workflow")
     rows = rows.order_by("signature", "pk").select_for_update(of=("self",), no_key=True)
     found = {incident.pk: incident for incident in rows}
@@ -85,28 +85,28 @@ def _locked(tenant: Tenant, ids: Collection[UUID]) -> dict[UUID, Incident]:
     return found
 
 
-def _refuse(survivor: Incident, others: Sequence[Incident]) -> None:
+def refuse(survivor: Incident, others: Sequence[Incident]) -> None:
     for one in (survivor, *others):
         refuse_merged(one)
         if one.status in CLOSED:
-            raise _cannot(f"{one.label} is {one.status}: only open incidents are merged.")
+            raise cannot(f"{one.label} is {one.status}: only open incidents are merged.")
         if one.workflow_id != survivor.workflow_id:
-            raise _cannot(
+            raise cannot(
                 f"{one.label} is of {one.workflow.name}, {survivor.label} of "
                 f"{survivor.workflow.name}: a recovery asks one workflow's engine."
             )
     for one in others:
-        if one.recovery in _UNDER_WAY:
+        if one.recovery in UNDER_WAY:
             word = Recovery(one.recovery).label.lower()
-            raise _cannot(
+            raise cannot(
                 f"A recovery of {one.label} is under way ({word}): merge the others into "
                 "it, or let it end first."
             )
         if one.status == IncidentStatus.ANALYZING:
-            raise _cannot(f"{one.label} is being analysed: try again in a moment.")
+            raise cannot(f"{one.label} is being analysed: try again in a moment.")
 
 
-def _cannot(detail: str) -> Problem:
+def cannot(detail: str) -> Problem:
     return Problem(409, "cannot_merge", f"{detail} Nothing was changed.")
 
 
@@ -139,7 +139,7 @@ def split_back(
     if not 1 <= len(set(ids)) <= MOST:
         raise invalid([FieldError("ids", "invalid_length", f"Name between 1 and {MOST}.")])
     lock_merges(tenant.pk)
-    rows = _locked(tenant, {survivor_id, *ids})
+    rows = locked(tenant, {survivor_id, *ids})
     survivor = rows.pop(survivor_id)
     refuse_merged(survivor)
     back = sorted(rows.values(), key=lambda one: one.number)
@@ -147,22 +147,25 @@ def split_back(
         if one.merged_into_id != survivor.pk:
             detail = f"{one.label} is not merged into {survivor.label}. Nothing was changed."
             raise Problem(409, "cannot_split", detail)
+        if is_emptied(one):
+            detail = f"{one.label} holds nothing: the split that made it was taken back."
+            raise Problem(409, "cannot_split", f"{detail} Nothing was changed.")
     merged_at = min(one.merged_at for one in back if one.merged_at)
     for one in back:
-        _give_back(survivor, one, actor, now)
-    _recount(survivor, back)
+        give_back(survivor, one, actor, now)
+    recount(survivor, back)
     names = ", ".join(one.label for one in back)
     data = {"split": [str(one.pk) for one in back]}
     announce.note(
         survivor, TimelineKind.SPLIT, f"split {names} off again", actor=actor, now=now, data=data
     )
     if resolved_at := _over_since(survivor, merged_at):
-        _resolve(survivor, resolved_at, now)
+        resolve_split(survivor, resolved_at, now)
     announce.changed(survivor)
     return back
 
 
-def _give_back(survivor: Incident, one: Incident, actor: Actor, now: datetime) -> None:
+def give_back(survivor: Incident, one: Incident, actor: Actor, now: datetime) -> None:
     assert one.merged_at is not None
     origin = Case(
         When(origin=one.pk, then=Value(None, UUIDField())),
@@ -175,7 +178,7 @@ def _give_back(survivor: Incident, one: Incident, actor: Actor, now: datetime) -
         rows.update(incident=one, origin=origin)
     fields: dict[str, Any] = {"merged_into": None, "merged_at": None}
     if resolved_at := _over_since(one, one.merged_at):
-        _resolve(one, resolved_at, now, **fields)
+        resolve_split(one, resolved_at, now, **fields)
         return
     try:
         with transaction.atomic():
@@ -208,7 +211,7 @@ def _over_since(incident: Incident, merged_at: datetime) -> datetime | None:
     return last if last and last >= merged_at else None
 
 
-def _resolve(incident: Incident, resolved_at: datetime, now: datetime, **fields: Any) -> None:
+def resolve_split(incident: Incident, resolved_at: datetime, now: datetime, **fields: Any) -> None:
     fields |= {"resolved_at": resolved_at, "recovery": Recovery.NONE}
     move(incident, IncidentStatus.RESOLVED, actor=MACHINE, now=now, **fields)
     text = "Resolved: everything in it had succeeded again when it was split"
@@ -216,7 +219,7 @@ def _resolve(incident: Incident, resolved_at: datetime, now: datetime, **fields:
     work.enqueue("verify", incident.tenant_id, [incident.pk], now)
 
 
-def _recount(survivor: Incident, back: Sequence[Incident]) -> None:
+def recount(survivor: Incident, back: Sequence[Incident]) -> None:
     survivor.event_count -= sum(one.event_count for one in back)
     first, last = survivor.first_seen_at, survivor.last_seen_at
     # Looked up only if it may have been one of the others': events pass their retention.

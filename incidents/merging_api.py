@@ -15,6 +15,7 @@ from awfdrs_site.kernel.rest import Body, Text, Uuid
 from incidents import merging
 from incidents.api import TAGS
 from incidents.grouping import grouping_of
+from incidents.pinning_api import PinSerializer
 from incidents.selectors import get_incident_for
 from incidents.serializers import IncidentSerializer
 from incidents.services import COMMENT_LIMIT
@@ -57,7 +58,8 @@ class MergedSerializer(serializers.Serializer[Any]):
 
 
 class GroupingSerializer(serializers.Serializer[Any]):
-    """What the signature is made of; `taken_out` of the example's message, `merged` by people."""
+    """What the signature is made of; `taken_out` of the example's message, `merged` and split by
+    `pins` by people."""
 
     kind = serializers.CharField()
     about = serializers.CharField()
@@ -65,6 +67,7 @@ class GroupingSerializer(serializers.Serializer[Any]):
     taken_out = TakenOutSerializer(many=True)
     example = EventSerializer(allow_null=True)
     merged = MergedSerializer(many=True)
+    pins = PinSerializer(many=True)
 
 
 class Merge(TenantView):
@@ -112,6 +115,7 @@ class GroupingView(TenantView):
     def get(self, request: Request, pk: UUID) -> Response:
         found = grouping_of(get_incident_for(self.tenant, pk))
         plain = vars(found) | {
-            "taken_out": [{"mask": mask, "value": value} for mask, value in found.taken_out]
+            "taken_out": [{"mask": mask, "value": value} for mask, value in found.taken_out],
+            "pins": [row.pin for row in found.pins],
         }
         return Response(GroupingSerializer(plain).data)

@@ -17,9 +17,10 @@ from django.views.decorators.http import require_POST, require_safe
 from awfdrs_site.kernel.pages import SeeOther, back, posted, told, words_of
 from awfdrs_site.kernel.problem import FieldError, Problem, invalid
 from incidents import merging
-from incidents.models import Incident
+from incidents.models import Incident, TimelineKind
 from incidents.selectors import get_incident_for, incidents_for
 from incidents.states import CLOSED
+from incidents.undo_views import offer
 from tenants.access import Identity, require
 from tenants.middleware import PageRequest
 from tenants.models import Scope
@@ -80,7 +81,7 @@ def _first_seen(incident: Incident) -> tuple[datetime, int]:
 
 def _merge(request: PageRequest) -> HttpResponse:
     identity = require(request.identity, Scope.ACT)
-    ids = ids_of(request.POST.getlist("id"))
+    ids, now = ids_of(request.POST.getlist("id")), timezone.now()
     into = next(iter(ids_of([posted(request, "into", 40)])), None)
     try:
         if into is None:
@@ -90,7 +91,7 @@ def _merge(request: PageRequest) -> HttpResponse:
             ids=ids,
             into=into,
             actor=identity.actor,
-            now=timezone.now(),
+            now=now,
             comment=posted(request, "comment"),
         )
     except Problem as problem:
@@ -99,7 +100,7 @@ def _merge(request: PageRequest) -> HttpResponse:
         messages.error(request, words_of(problem))
         return to_choice(request, ids)
     merged = len({*ids, into}) - 1
-    messages.success(request, f"{merged} merged into {survivor.label}")
+    offer(request, f"{merged} merged into {survivor.label}", [survivor], TimelineKind.MERGED, now)
     return SeeOther(resolve_url(DETAIL, into))
 
 

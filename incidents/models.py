@@ -11,6 +11,7 @@ from django.db.models import F, Q
 
 from awfdrs_site.kernel.ids import uuid7
 from incidents.mentions import Piece, pieces
+from incidents.pin_models import GroupingPin
 from incidents.states import CLOSED, IncidentStatus, Recovery
 from incidents.view_models import SavedView
 from ingestion.models import Event
@@ -19,6 +20,7 @@ from tenants.models import Tenant, Workflow
 
 __all__ = [
     "FailingResource",
+    "GroupingPin",
     "Incident",
     "IncidentEvent",
     "MemberCount",
@@ -249,6 +251,7 @@ class TimelineKind(models.TextChoices):
     WOKEN = "woken", "Woken"
     MERGED = "merged", "Merged"
     SPLIT = "split", "Split"
+    PINNED = "pinned", "Split for good"
     UNDONE = "undone", "Taken back"
     COMMENT = "comment", "Comment"
     CHANGE = "change", "Change"

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections import defaultdict
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from uuid import UUID
 
@@ -11,7 +12,8 @@ from django.db.models import F
 from awfdrs_site.kernel import work
 from awfdrs_site.kernel.actor import MACHINE
 from incidents import announce
-from incidents.models import Incident, TimelineKind
+from incidents.models import GroupingPin, Incident, TimelineKind
+from incidents.pins import Pin, Pins, Traits, pinned_signature
 from incidents.signature import Signature, signature_of
 from ingestion.models import Event
 from safety.models import Severity
@@ -37,6 +39,40 @@ def sign(event: Event) -> Signature:
         error_message=event.error_message,
         fingerprint=event.fingerprint,
     )
+
+
+def traits_of(event: Event) -> Traits:
+    return Traits(
+        message=event.error_message,
+        error_code=event.error_code,
+        vendor=event.vendor,
+        resource_type=event.resource_type,
+        event_type=event.event_type,
+    )
+
+
+def grouped(tenant_id: UUID, failures: Sequence[Event]) -> dict[str, list[Failure]]:
+    """The tenant's failures by their signatures, pins included. One query.
+
+    The caller holds the merges, so no pin comes or goes before its commit.
+    """
+    signed = [(event, sign(event)) for event in failures]
+    pins = pins_on(tenant_id, {signature.digest for _, signature in signed})
+    groups: dict[str, list[Failure]] = defaultdict(list)
+    for event, grouper in signed:
+        signature = pinned_signature(grouper, traits_of(event), pins) if pins else grouper
+        groups[signature.digest].append(Failure(event, signature))
+    return groups
+
+
+def pins_on(tenant_id: UUID, digests: Iterable[str]) -> Pins:
+    """The pins on these signatures of the grouper, and those on what they split off in turn."""
+    found: dict[str, list[Pin]] = defaultdict(list)
+    rows = GroupingPin.objects.filter(tenant_id=tenant_id, root__in=digests)
+    for row in rows.order_by("pk"):
+        signature = Signature("pin", row.text, row.signature)
+        found[row.splits].append(Pin(row.splits, row.trait, row.value, signature))
+    return found
 
 
 def open_new(tenant_id: UUID, groups: Groups) -> None:

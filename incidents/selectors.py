@@ -11,7 +11,13 @@ from django.db.models import Count, F, Q, QuerySet, Subquery, Window
 
 from awfdrs_site.kernel.actor import MACHINE
 from awfdrs_site.kernel.problem import Problem, not_found
-from incidents.models import FailingResource, Incident, TimelineEntry, TimelineKind
+from incidents.models import (
+    FailingResource,
+    GroupingPin,
+    Incident,
+    TimelineEntry,
+    TimelineKind,
+)
 from incidents.states import IncidentStatus
 from ingestion.models import Event
 from tenants.models import Tenant
@@ -53,9 +59,26 @@ def refuse_merged(incident: Incident) -> None:
 
 
 def merged_into(incident: Incident) -> list[Incident]:
-    """What was merged into it, by number."""
+    """What was merged into it, by number, but for what a split left that was taken back."""
     rows = Incident.everything.filter(merged_into=incident).select_related("workflow")
-    return list(rows.order_by("number"))
+    return [one for one in rows.order_by("number") if not is_emptied(one)]
+
+
+def is_emptied(incident: Incident) -> bool:
+    """Whether the split that made it was taken back: it is kept to be used again."""
+    return incident.signature_kind == "pin" and not incident.event_count
+
+
+def pins_for(tenant: Tenant) -> QuerySet[GroupingPin]:
+    return GroupingPin.objects.filter(tenant=tenant)
+
+
+def get_pin_for(tenant: Tenant, pk: UUID | str) -> GroupingPin:
+    """The tenant's pin, or the same 404 that an unknown id gets."""
+    pin = pins_for(tenant).filter(pk=pk).first()
+    if pin is None:
+        raise not_found("No such pin.")
+    return pin
 
 
 def members_of(tenant: Tenant) -> list[User]:

@@ -9,6 +9,8 @@ The first of these that the event has decides:
 3. `template`: the shape of the message (see `template.py`) and the workflow.
 4. `template` with the event type, when there is neither code nor message.
 
+A person may have split the failures of a signature: then `pin`, see pins.py.
+
 A signature means something within one tenant only; the tenant is not part of the digest.
 """
 
@@ -21,7 +23,7 @@ from safety.codes import telling_code
 
 SHARED_PREFIX = "tenant:"
 
-SignatureKind = Literal["fingerprint", "code", "template"]
+SignatureKind = Literal["fingerprint", "code", "template", "pin"]
 
 
 @dataclass(frozen=True, slots=True)
@@ -39,13 +41,13 @@ def signature_of(
     """The signature of one event; absent values are "". Pure and deterministic."""
     if mark := " ".join(fingerprint.split()):
         scope = "" if mark.startswith(SHARED_PREFIX) else workflow_id
-        return Signature("fingerprint", mark, _digest("fingerprint", scope, mark))
+        return Signature("fingerprint", mark, digest_of("fingerprint", scope, mark))
     if code := telling_code(error_code):
-        return Signature("code", code, _digest("code", workflow_id, code))
+        return Signature("code", code, digest_of("code", workflow_id, code))
     template = template_of(error_message)
     if shape := shape_of(template):
-        return Signature("template", template, _digest("template", workflow_id, shape))
-    return Signature("template", event_type, _digest("event_type", workflow_id, event_type))
+        return Signature("template", template, digest_of("template", workflow_id, shape))
+    return Signature("template", event_type, digest_of("event_type", workflow_id, event_type))
 
 
 def group_messages(messages: list[str]) -> list[str]:
@@ -53,7 +55,7 @@ def group_messages(messages: list[str]) -> list[str]:
     return [shape_of(template_of(message)) for message in messages]
 
 
-def _digest(*parts: str) -> str:
+def digest_of(*parts: str) -> str:
     """128 bits over the parts; the lengths keep ("ab", "c") and ("a", "bc") apart."""
     hashed = hashlib.blake2b(digest_size=16)
     for part in parts:

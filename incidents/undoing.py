@@ -1,9 +1,10 @@
 """Taking back what somebody just did to an incident, while it stands as they left it [I6].
 
 Free to take back is what harms nobody while it holds: an acknowledgement, an owner, a snooze. The
-line that it left in the timeline names it and holds what was before and after. Steps of the life
-cycle are not among them, for they set automation off (opening again is their way back), and neither
-are comments, for people have read them.
+line that it left in the timeline names it and holds what was before and after. Merges and splits
+are undone by the functions that know them (merging.py, pinning.py). Steps of the life cycle are
+not among them, for they set automation off (opening again is their way back), and neither are
+comments, for people have read them.
 """
 
 from __future__ import annotations
@@ -12,6 +13,7 @@ from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
+from uuid import UUID
 
 from django.db import transaction
 
@@ -19,8 +21,9 @@ from awfdrs_site.kernel import work
 from awfdrs_site.kernel.actor import Actor
 from awfdrs_site.kernel.instants import parse_instant
 from awfdrs_site.kernel.problem import Problem, not_found
-from incidents import announce
+from incidents import announce, merging, pinning
 from incidents.models import Incident, TimelineEntry, TimelineKind
+from incidents.selectors import pins_for
 from incidents.services import lock_standing, refuse_closed, set_fields
 from tenants.models import Tenant
 
@@ -37,6 +40,8 @@ DEEDS: Mapping[str, Deed] = {
     TimelineKind.ACKNOWLEDGED: Deed("took back the acknowledgement", "unacknowledged"),
     TimelineKind.ASSIGNED: Deed("took back the change of owner", "unassigned"),
     TimelineKind.SNOOZED: Deed("took back the snooze", "unsnoozed"),
+    TimelineKind.MERGED: Deed("took back the merge", "unmerged"),
+    TimelineKind.PINNED: Deed("took back the split", "unpinned"),
 }
 
 
@@ -58,13 +63,42 @@ def left_by(
     return list(rows.filter(actor_kind=actor.kind, actor=actor.name).order_by("pk"))
 
 
-@transaction.atomic
 def take_back(*, incident: Incident, deed: TimelineEntry, actor: Actor, now: datetime) -> Incident:
     """Set what the deed changed to what it was before. Locks the incident.
 
     409 `changed_meanwhile` where it is not as the deed left it, or somebody did the like since;
-    `invalid_transition` where the incident is closed.
+    `invalid_transition` where the incident is closed. A merge and a split refuse what
+    merging.split_back and pinning.take_back refuse.
     """
+    if deed.kind == TimelineKind.MERGED:
+        return _part_again(incident, deed, actor, now)
+    if deed.kind == TimelineKind.PINNED:
+        return _put_together(incident, deed, actor, now)
+    return _set_back(incident, deed, actor, now)
+
+
+def _part_again(incident: Incident, deed: TimelineEntry, actor: Actor, now: datetime) -> Incident:
+    """Split off what the merge took in, if all of it is still there since then."""
+    ids = [UUID(pk) for pk in deed.data["merged"]]
+    merged = Incident.everything.filter(pk__in=ids, merged_into=incident, merged_at=deed.at)
+    if merged.count() < len(ids):
+        raise _changed(incident)
+    merging.split_back(
+        tenant=incident.tenant, survivor_id=incident.pk, ids=ids, actor=actor, now=now
+    )
+    return incident
+
+
+def _put_together(incident: Incident, deed: TimelineEntry, actor: Actor, now: datetime) -> Incident:
+    """Remove the pin of the split and put back what it moved, if it is still there."""
+    pin_id = UUID(deed.data["pin"])
+    if not pins_for(incident.tenant).filter(pk=pin_id).exists():
+        raise _changed(incident)
+    return pinning.take_back(tenant=incident.tenant, pin_id=pin_id, actor=actor, now=now)
+
+
+@transaction.atomic
+def _set_back(incident: Incident, deed: TimelineEntry, actor: Actor, now: datetime) -> Incident:
     incident = lock_standing(incident)
     refuse_closed(incident, DEEDS[deed.kind].verb)
     later = incident.timeline.filter(kind=deed.kind, pk__gt=deed.pk)

@@ -2,7 +2,15 @@
 
 from django.urls import path
 
-from incidents import bulk_views, mention_views, merging_views, saved_view_views, undo_views, views
+from incidents import (
+    bulk_views,
+    mention_views,
+    merging_views,
+    pinning_views,
+    saved_view_views,
+    undo_views,
+    views,
+)
 
 urlpatterns = [
     path("incidents/", views.incident_list, name="list"),
@@ -14,6 +22,9 @@ urlpatterns = [
     path("incidents/views/<uuid:pk>/restore", saved_view_views.restore, name="restore_view"),
     path("incidents/merge", merging_views.merge, name="merge"),
     path("incidents/<uuid:pk>/unmerge", merging_views.unmerge, name="unmerge"),
+    path("incidents/<uuid:pk>/split", pinning_views.split, name="split"),
+    path("incidents/pins/<uuid:pk>/remove", pinning_views.remove_pin, name="remove_pin"),
+    path("incidents/pins/<uuid:pk>/undo", pinning_views.undo_pin, name="undo_pin"),
     path("incidents/undo", undo_views.undo, name="undo"),
     path("mentions/", mention_views.mentions, name="mentions"),
     path("incidents/<uuid:pk>/acknowledge", views.acknowledge, name="acknowledge"),

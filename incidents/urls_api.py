@@ -2,13 +2,17 @@
 
 from django.urls import path
 
-from incidents import api, merging_api, related_api
+from incidents import api, merging_api, pinning_api, related_api
 
 urlpatterns = [
     path("incidents", api.IncidentList.as_view()),
     path("incidents/bulk", api.Bulk.as_view()),
     path("incidents/merge", merging_api.Merge.as_view()),
     path("incidents/<uuid:pk>/unmerge", merging_api.Unmerge.as_view()),
+    path("incidents/<uuid:pk>/split", pinning_api.SplitView.as_view()),
+    path("pins", pinning_api.PinList.as_view()),
+    path("pins/<uuid:pk>", pinning_api.PinDetail.as_view()),
+    path("pins/<uuid:pk>/undo", pinning_api.PinUndo.as_view()),
     path("incidents/<uuid:pk>/grouping", merging_api.GroupingView.as_view()),
     path("incidents/<uuid:pk>/related", related_api.RelatedView.as_view()),
     path("incidents/<uuid:pk>", api.IncidentDetail.as_view()),

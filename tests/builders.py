@@ -11,7 +11,7 @@ from django.utils import timezone
 from ai.ladder import set_trust
 from awfdrs_site.kernel import work
 from awfdrs_site.kernel.actor import Actor
-from incidents.models import Incident
+from incidents.models import GroupingPin, Incident
 from ingestion.calls import outcome_of
 from ingestion.models import Event
 from safety.models import EventKind
@@ -62,6 +62,25 @@ def an_event(workflow: Workflow, kind: str = "failure", **fields: Any) -> Event:
     event.save(force_insert=True)
     work.enqueue("detect", workflow.tenant_id, [event.pk], now)
     return event
+
+
+def a_pin(tenant: Tenant, **fields: Any) -> GroupingPin:
+    """Of a signature that nothing has."""
+    return GroupingPin.objects.create(
+        **{
+            "tenant": tenant,
+            "root": "0" * 32,
+            "splits": "0" * 32,
+            "trait": "vendor",
+            "value": "stripe",
+            "shown": "stripe",
+            "signature": "1" * 32,
+            "text": "timeout, vendor: stripe",
+            "created_by": "alice",
+            "created_at": timezone.now(),
+        }
+        | fields
+    )
 
 
 def trust(incident: Incident, action: str = "retry", rung: str = "automatic") -> None:

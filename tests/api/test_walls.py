@@ -22,7 +22,8 @@ NOBODY = "00000000-0000-4000-8000-000000000000"
 READS = [
     "incidents", "incidents/{incident}", "incidents/{incident}/events",
     "incidents/{incident}/timeline", "incidents/{incident}/grouping",
-    "incidents/{incident}/related", "incidents/{incident}/decisions",
+    "incidents/{incident}/related", "pins",
+    "incidents/{incident}/decisions",
     "incidents/{incident}/similar", "incidents/{incident}/actions",
     "decisions", "decisions/{decision}", "actions", "actions/{action}", "approvals",
     "kill-switches", "kill-switches/{switch}", "kill-switches/{switch}/held",

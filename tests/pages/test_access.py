@@ -14,6 +14,7 @@ from incidents.models import Incident, TimelineEntry
 from safety.models import KillSwitch
 from safety.services import engage_switch
 from tenants.models import ApiKey
+from tests.builders import a_pin
 from tests.cast import Cast
 from tests.pages.looks import post_forms, text_of
 from tests.recoveries import a_recovery, an_attempt
@@ -48,6 +49,7 @@ ON_INCIDENT = (
     "snooze",
     "wake",
     "unmerge",
+    "split",
 )
 POSTS = (
     *(f"/incidents/{{incident}}/{verb}" for verb in ON_INCIDENT),
@@ -55,6 +57,8 @@ POSTS = (
         f"/actions/{{action}}/{verb}"
         for verb in ("approve", "reject", "run", "cancel", "undo", "take-back")
     ),
+    "/incidents/pins/{pin}/remove",
+    "/incidents/pins/{pin}/undo",
     "/recoveries/{recovery}/undo",
     "/workflows/{workflow}/failback",
     "/safety/{switch}/skipped",
@@ -66,7 +70,7 @@ POSTS = (
     "/settings/channels/{channel}/test",
 )
 # A link to these shows the question, and does nothing either.
-ASKED_FIRST = ("/safety/{switch}/extend", "/safety/{switch}/resume")
+ASKED_FIRST = ("/incidents/{incident}/split", "/safety/{switch}/extend", "/safety/{switch}/resume")
 FIELDS = {"comment": "x", "for": "2h", "reason": "x", "assignee": ""}
 
 
@@ -85,6 +89,7 @@ def ids(cast: Cast, waiting: Action) -> dict[str, object]:
         "incident": waiting.incident_id,
         "action": waiting.pk,
         "recovery": recovery.pk,
+        "pin": a_pin(cast.meridian).pk,
         "switch": switch.pk,
         "member": "vera",
         "channel": Channel.objects.create(tenant=cast.meridian, name="Ops", kind="email").pk,

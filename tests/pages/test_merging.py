@@ -154,7 +154,7 @@ def test_it_tells_why_failures_are_grouped(cast: Cast, alice: Client) -> None:
     an_event(cast.capture, error_code="", message="Order 4711 of bob@example.org timed out")
     work.run_due("detect", detect)
     text = text_of(alice.get(f"/incidents/{Incident.objects.get().pk}/around"))
-    assert "Why grouped template Their messages are the same" in text
+    assert "Why grouped template Split Their messages are the same" in text
     assert "Taken out <num> was 4711 , <email> was bob@example.org" in text.replace(
         "4711,", "4711 ,"
     )

@@ -9,7 +9,7 @@ MODULES = (
     *("incidents.mentions", "safety.backoff", "safety.breaker", "safety.gate"),
     *("ai.classify", "ai.root_cause", "ai.similarity", "ai.confidence", "ai.decide"),
     *("ai.effectiveness", "ai.record", "safety.caps", "actions.escalation.schedule"),
-    "incidents.correlation",
+    *("incidents.correlation", "incidents.pins"),
 )
 HEAVY = ("django", "celery", "redis", "psycopg", "httpx", "rest_framework", "numpy")
 

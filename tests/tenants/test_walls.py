@@ -30,6 +30,7 @@ from tenants.access import SCOPES_OF
 from tenants.models import Scope
 from tenants.permissions import Scoped, scope_for
 from tests.api.conftest import an_action, an_incident
+from tests.builders import a_pin
 from tests.cast import QUICK_HASHER, Cast, make_cast
 from tests.connectors.conftest import a_connector
 from tests.recoveries import a_plan, a_recovery
@@ -53,6 +54,7 @@ BODIES: dict[str, dict[str, Any]] = {
     "kill-switches": {"scope": "tenant"},
     "plans": {"source": "name: call\nsteps:\n  - {key: a, kind: escalate, with: {reason: x}}\n"},
     "preview": {"scope": "tenant"},
+    "split": {"trait": "vendor", "value": "stripe"},
     "extend": {"expires_at": "2100-01-01T00:00:00Z"},
     "replay": {"action_ids": ["00000000-0000-4000-8000-000000000000"]},
     "drop": {"action_ids": ["00000000-0000-4000-8000-000000000000"]},
@@ -106,6 +108,7 @@ def _things_of_meridian(cast: Cast) -> dict[str, Any]:
         "keys": keys.parse(cast.keys["meridian-read"]).prefix,  # type: ignore[union-attr]
         "members": "vera",
         "kill-switches": switch.pk,
+        "pins": a_pin(cast.meridian).pk,
         "plans": a_plan(cast.meridian, name="meridians_own").name,
         "recoveries": a_recovery(action.incident).pk,
         "safety": switch.pk,

@@ -28,11 +28,12 @@ from incidents import pages
 from incidents.chips import chips_of
 from incidents.correlation import Case, finding_of, picture_of, relate
 from incidents.facets import SPANS, Facet
-from incidents.grouping import Grouping, Part
-from incidents.models import FailingResource, Incident, Mention, SavedView
+from incidents.grouping import Grouping, Part, PinRow
+from incidents.models import FailingResource, GroupingPin, Incident, Mention, SavedView
 from incidents.query import KEYS, parse
 from incidents.related import Related
 from incidents.selectors import Broken
+from incidents.variants import Difference, Variant, Variants
 from safety.limits_in_use import LimitInUse
 from safety.models import AutomationPolicy, KillSwitch, SwitchScope
 from safety.pages import Line
@@ -202,7 +203,64 @@ def grouping(incident: Incident, hostile: bool = False) -> Grouping:
         [("<num>", "4711"), ("<email>", cast.HOSTILE if hostile else "bob@example.org")],
         cast.events(incident, hostile)[0],
         merged,
+        _pins(hostile),
     )
+
+
+def _pins(hostile: bool) -> list[PinRow]:
+    """What was split off just now, and one whose incidents are over."""
+    rows = cast.incidents(hostile)
+    pin = {
+        "created_by": "alice",
+        "created_at": cast.past(minutes=6),
+        "shown": cast.HOSTILE if hostile else "adyen",
+        "reason": cast.HOSTILE if hostile else "Two outages: they end at different times.",
+    }
+    return [
+        PinRow(GroupingPin(pk=cast.uid(901), trait="vendor", **pin), False, rows[4], True),
+        PinRow(GroupingPin(pk=cast.uid(902), trait="message", **pin), False, None, False),
+    ]
+
+
+def split(hostile: bool = False, refused: bool = False, alike: bool = False) -> dict[str, Any]:
+    """By message and by vendor; what cannot be split now, and one with nothing to choose."""
+    incident = cast.incidents(hostile)[0]
+    words = cast.HOSTILE if hostile else "Payment gateway timeout after <amount>"
+    said = cast.HOSTILE * 4 if hostile else "Payment gateway timeout after 30.2 s"
+
+    def variant(trait: str, text: str, events: int, example: str = said) -> Variant:
+        return Variant(trait, text, text, events, example, cast.past(minutes=events / 20))
+
+    differences = [
+        Difference(
+            "message",
+            "message",
+            [
+                variant("message", words, 812),
+                variant(
+                    "message",
+                    "Connection refused by <host>",
+                    139,
+                    "Connection refused by 10.0.4.17",
+                ),
+                variant("message", "none", 6, ""),
+            ],
+            27,
+        ),
+        Difference(
+            "vendor",
+            "vendor",
+            [variant("vendor", "stripe", 818), variant("vendor", "adyen", 139)],
+            0,
+        ),
+    ]
+    return {
+        "incident": incident,
+        "found": Variants([] if alike else differences, 957, 957 if alike else 12_480),
+        "refused": f"A recovery of {incident.label} is under way (recovering): let it end first."
+        if refused
+        else "",
+    }
 
 
 def related(hostile: bool = False) -> Related:

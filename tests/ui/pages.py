@@ -77,6 +77,22 @@ PAGES: dict[str, Page] = {
         "/incidents/merge",
         lambda: contexts.merge(hostile=True),
     ),
+    "split": ("incidents/split.html", f"/incidents/{cast.uid(42)}/split", contexts.split),
+    "split-hostile": (
+        "incidents/split.html",
+        f"/incidents/{cast.uid(42)}/split",
+        lambda: contexts.split(hostile=True),
+    ),
+    "split-refused": (
+        "incidents/split.html",
+        f"/incidents/{cast.uid(42)}/split",
+        lambda: contexts.split(refused=True),
+    ),
+    "split-alike": (
+        "incidents/split.html",
+        f"/incidents/{cast.uid(42)}/split",
+        lambda: contexts.split(alike=True),
+    ),
     "merge-one": ("incidents/merge.html", "/incidents/merge", lambda: contexts.merge(one=True)),
     "mentions": ("incidents/mentions.html", "/incidents/mentions", contexts.mentions),
     "mentions-hostile": (

@@ -23,7 +23,8 @@ INCIDENTS = [
         for do in ("change", "delete", "restore")
     ),
     path("merge", nothing, name="merge"),
-    *_acts("unmerge"),
+    *_acts("unmerge", "split"),
+    *(path(f"pins/<uuid:pk>/{do}", nothing, name=f"{do}_pin") for do in ("remove", "undo")),
     path("undo", nothing, name="undo"),
     path("mentions", nothing, name="mentions"),
     path("", nothing, name="list"),

@@ -148,6 +148,7 @@ ENTRY: dict[str, tuple[str, str]] = {
     "woken": ("alarm", "yellow"),
     "merged": ("merge", "blue"),
     "split": ("split", "blue"),
+    "pinned": ("split", "blue"),
     "undone": ("undo", "blue"),
     "comment": ("comment", "blue"),
     "change": ("change", "slate"),
