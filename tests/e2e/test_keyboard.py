@@ -52,6 +52,10 @@ def keeps_focus(page: Page) -> None:
         (APPROVALS, "j", "#approval-list > article:first-of-type:focus"),
         ("recoveries", "j", "#recovery-rows > tr:first-child.is-cursor"),
         ("actions", "j", "#action-rows > tr:first-child.is-cursor"),
+        (LIST, "f", "#query-text:focus"),
+        ("actions", "f", "#filters .chip:first-of-type select:focus"),
+        ("recoveries", "f", "#filters .chip:first-of-type select:focus"),
+        ("audit", "f", "#filters .chip:first-of-type select:focus"),
         ("workflows", "j", ".table tbody > tr:first-child.is-cursor"),
     ],
 )
@@ -101,6 +105,29 @@ def test_a_list_is_worked_by_keys(page: Page, base: str) -> None:
     href = row.locator("[data-key-open]").get_attribute("href")
     with page.expect_navigation(url=f"**{href}"):
         page.keyboard.press("Enter")
+
+
+@pytest.mark.parametrize("name", [LIST, "actions", "recoveries"])
+def test_a_dot_shows_what_is_new(page: Page, base: str, name: str) -> None:
+    """Where rows wait, and only then; the help says so, and names the filter's key."""
+    page.goto(f"{base}/{name}.dark.html")
+    help_of_dot = page.locator("#keys-help dd", has_text="Show what is new")
+    page.locator("tbody > tr").first.evaluate("row => row.remove()")
+    left = page.locator("tbody > tr").count()
+    for key in (".", "?"):
+        page.keyboard.press(key)
+    expect(page.locator("#keys-help dd").first).to_be_visible()
+    expect(help_of_dot).to_have_count(0)
+    expect(page.locator("#keys-help dd", has_text="Filter")).to_have_count(1)
+    page.keyboard.press("Escape")
+    assert page.locator("tbody > tr").count() == left
+    page.locator("[data-live-new]").evaluate("one => { one.hidden = false; }")
+    page.keyboard.press("?")
+    expect(help_of_dot).to_have_count(1)
+    page.keyboard.press("Escape")
+    page.keyboard.press(".")
+    expect(page.locator("tbody > tr")).to_have_count(left + 1)
+    expect(page.locator("[data-live-new]")).to_be_hidden()
 
 
 def test_neighbours_follow_the_list(page: Page, base: str) -> None:
