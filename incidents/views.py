@@ -3,6 +3,7 @@ actions too and stands in actions/views.py."""
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from uuid import UUID
 from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
 
@@ -12,8 +13,8 @@ from django.shortcuts import redirect, render
 from django.utils import timezone
 from django.views.decorators.http import require_POST, require_safe
 
-from awfdrs_site.kernel.pages import back, posted, told
-from awfdrs_site.kernel.problem import FieldError, invalid
+from awfdrs_site.kernel.pages import back, posted, told, words_of
+from awfdrs_site.kernel.problem import FieldError, Problem, invalid
 from incidents import pages, services, snoozing, story
 from incidents.models import Incident, TimelineKind
 from incidents.selectors import get_incident_for
@@ -47,10 +48,15 @@ def _mine(request: PageRequest, pk: UUID) -> Incident:
     return get_incident_for(require(request.identity, Scope.ACT).tenant, pk)
 
 
+def _refused(words: str) -> Callable[[Problem], str]:
+    """How a refusal begins whose opposite the page showed already: see optimistic.js."""
+    return lambda problem: f"{words}: {words_of(problem)}"
+
+
 @require_POST
 def acknowledge(request: PageRequest, pk: UUID) -> HttpResponse:
     incident, now = _mine(request, pk), timezone.now()
-    with told(request, ""):
+    with told(request, "", _refused("Not acknowledged")):
         services.acknowledge(
             incident=incident, user=request.user, actor=request.identity.actor, now=now
         )
@@ -63,7 +69,7 @@ def acknowledge(request: PageRequest, pk: UUID) -> HttpResponse:
 def assign(request: PageRequest, pk: UUID) -> HttpResponse:
     """To the person whose id is posted as `assignee`; to nobody if it is empty."""
     incident, now = _mine(request, pk), timezone.now()
-    with told(request, ""):
+    with told(request, "", _refused("Not assigned")):
         user = person_of(request.POST.get("assignee", ""))
         services.assign(incident=incident, user=user, actor=request.identity.actor, now=now)
         words = f"{incident.label} has its owner" if user else f"{incident.label} has no owner"
@@ -85,7 +91,7 @@ def person_of(text: str) -> User | None:
 @require_POST
 def comment(request: PageRequest, pk: UUID) -> HttpResponse:
     incident = _mine(request, pk)
-    with told(request, "Comment saved"):
+    with told(request, "Comment saved", _refused("Comment not saved")):
         services.comment(
             incident=incident,
             text=posted(request, "comment"),

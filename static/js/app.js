@@ -16,6 +16,7 @@ import "./local-time.js";
 import "./mention.js";
 import "./menu.js";
 import "./neighbours.js";
+import "./optimistic.js";
 import "./palette.js";
 import "./query.js";
 import "./select.js";

@@ -4,7 +4,7 @@
 // A part of the page that a person is in the middle of using. The answer to a form that is taken out
 // of the page before it comes would be lost, and what it tells with it.
 export function inUse(element) {
-  if (element.querySelector("dialog[open], [data-edit][open], .htmx-request")) return true;
+  if (element.querySelector("dialog[open], [data-edit][open], .htmx-request, [data-pending]")) return true;
   const active = document.activeElement;
   return element.contains(active) && active.matches("input:not([type=radio], [type=checkbox]), textarea, select");
 }

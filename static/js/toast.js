@@ -62,11 +62,19 @@ function reason(xhr) {
   return page.querySelector(".empty h1, main h1")?.textContent.trim() ?? "";
 }
 
-document.addEventListener("htmx:responseError", (event) => {
-  const { xhr } = event.detail;
+// `data-not="Not assigned"`, of the form or of its button, says what was not done.
+function titleOf({ elt, requestConfig }, other) {
+  return requestConfig?.triggeringEvent?.submitter?.dataset.not ?? elt.dataset?.not ?? other;
+}
+
+document.addEventListener("htmx:responseError", ({ detail }) => {
+  const { xhr } = detail;
   if (xhr.status === 401) location.reload();
-  else complain("Not done", reason(xhr) || `The server answered ${xhr.status}. Nothing was changed.`);
+  else complain(titleOf(detail, "Not done"), reason(xhr) || `The server answered ${xhr.status}. Nothing was changed.`);
 });
-document.addEventListener("htmx:sendError", () => {
-  complain("Not sent", "The server cannot be reached. Nothing was changed.");
+document.addEventListener("htmx:sendError", ({ detail }) => {
+  complain(titleOf(detail, "Not sent"), "The server cannot be reached. Nothing was changed.");
+});
+document.addEventListener("htmx:timeout", ({ detail }) => {
+  complain(titleOf(detail, "No answer"), "The server did not answer in time. Look again before you repeat it.");
 });

@@ -297,10 +297,15 @@ def mentions(hostile: bool = False) -> dict[str, Any]:
     return {"mentions": rows, "messages": [done]}
 
 
-def incident_detail(hostile: bool = False, viewer: bool = False) -> dict[str, Any]:
-    """An incident in the middle of its second attempt."""
+def incident_detail(
+    hostile: bool = False, viewer: bool = False, fresh: bool = False
+) -> dict[str, Any]:
+    """An incident in the middle of its second attempt; or `fresh`, that nobody has taken on."""
     row = cast.incidents(hostile)[0]
-    row.acknowledged_at = None if hostile else row.acknowledged_at
+    if hostile or fresh:
+        row.acknowledged_at = row.acknowledged_by = None
+    if fresh:
+        row.recovery, row.assignee = "", None
     plan = [cast.action(row, "failed", 0, 0.91), cast.action(row, "verifying", 1, 0.91)]
     others = cast.incidents()
     decision = cast.decision(row, 0.91)

@@ -39,6 +39,11 @@ PAGES: dict[str, Page] = {
         lambda: contexts.incident_list("all_clear"),
     ),
     "incident": ("incidents/detail.html", f"/incidents/{cast.uid(100)}", contexts.incident_detail),
+    "incident-open": (
+        "incidents/detail.html",
+        f"/incidents/{cast.uid(100)}",
+        lambda: contexts.incident_detail(fresh=True),
+    ),
     "incident-hostile": (
         "incidents/detail.html",
         f"/incidents/{cast.uid(100)}",
