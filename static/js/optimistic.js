@@ -53,9 +53,9 @@ function begin(form, submitter) {
   const places = shown.map((template) => [template, [...document.querySelectorAll(template.dataset.at)]]);
   const undo = places.flatMap(([template, all]) => all.map((place) => show(template, form, place)));
   if (form.dataset.empties) undo.push(empty(form.elements[form.dataset.empties]));
-  underWay.set(form, () => {
+  underWay.set(form, (isDone) => {
     for (const place of places.flatMap(([, all]) => all)) delete place.dataset.pending;
-    for (const one of undo) one();
+    if (!isDone) for (const one of undo) one();
   });
   form.closest("dialog")?.close();
 }
@@ -69,11 +69,10 @@ document.addEventListener("htmx:beforeRequest", ({ detail: { elt, requestConfig 
   if (isOptimistic(elt)) begin(elt, requestConfig.triggeringEvent?.submitter);
 });
 document.addEventListener("htmx:afterRequest", ({ detail: { elt, successful } }) => {
-  const undo = underWay.get(elt);
+  if (!underWay.has(elt)) return;
+  underWay.get(elt)(successful);
   underWay.delete(elt);
-  if (!undo || successful) return;
-  undo();
-  markStale(); // what was pushed meanwhile was not shown
+  if (!successful) markStale(); // what was pushed meanwhile was not shown
 });
 document.addEventListener(
   "submit",
@@ -84,6 +83,20 @@ document.addEventListener(
   },
   true,
 );
+
+// The answer to one form would take another, still under way, out of the page, and its answer would be
+// lost. So the last one's brings the page, and those before it only their messages.
+document.addEventListener("htmx:beforeSwap", ({ detail }) => {
+  const { elt, verb } = detail.requestConfig ?? {};
+  const others = [...detail.target.querySelectorAll("form.htmx-request")].filter((form) => form !== elt);
+  if (verb !== "post" || !others.length || !detail.shouldSwap) return;
+  detail.shouldSwap = false;
+  const page = new DOMParser().parseFromString(detail.xhr.responseText, "text/html");
+  for (const toast of page.querySelectorAll("#toasts > *")) {
+    document.getElementById("toasts").append(toast);
+    window.htmx.process(toast);
+  }
+});
 
 // What was begun to be written while the answer came goes on in the field that came with it.
 let draft = null;

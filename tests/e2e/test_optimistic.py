@@ -187,3 +187,22 @@ def test_the_truth_takes_its_place(world: World, alice: Visit, sign_in: SignIn) 
     held.one.continue_()
     expect(page.locator("#toasts")).to_contain_text("is acknowledged")
     expect(page.get_by_role("button", name="Take back")).to_be_visible()
+
+
+def test_two_at_once_keep_both_answers(world: World, alice: Visit) -> None:
+    """The first one's answer does not take the second one's form away. Seen red without that."""
+    world.post_event()
+    page = alice.open(f"/incidents/{world.await_incident('escalated')['id']}/")
+    held = Held(page)
+    page.keyboard.press("e")
+    first = held.one
+    _comment(page)
+    second = held.one
+    first.continue_()
+    expect(page.locator("#toasts")).to_contain_text("is acknowledged")
+    expect(page.locator("#button-acknowledge")).to_have_text("Acknowledged")
+    expect(page.locator("#timeline .quote")).to_have_count(1)
+    second.continue_()
+    expect(page.locator("#toasts")).to_contain_text("Comment saved")
+    expect(page.get_by_role("button", name="Take back")).to_be_visible()
+    expect(page.locator("#timeline .quote")).to_have_text("<b>Called</b> the bank")

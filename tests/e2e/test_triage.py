@@ -17,7 +17,7 @@ CODES = ("first_code", "second_code", "third_code")
 def _break(world: World, *codes: str) -> None:
     for code in codes:
         world.post_event(payload={"error_code": code, "error_message": code})
-        world.await_incident("escalated")
+        world.await_incident("escalated", signature_text=code)
 
 
 def _find(world: World, code: str) -> dict[str, object]:
