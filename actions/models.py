@@ -152,6 +152,12 @@ class Action(models.Model):
                 name="action_by_person",
                 condition=Q(acts=True, decided_at__isnull=False),
             ),
+            # What waits for a person, the first to expire first.
+            models.Index(
+                fields=["tenant", "expires_at", "id"],
+                name="action_waiting",
+                condition=Q(status=ActionStatus.WAITING),
+            ),
             models.Index(
                 fields=["due_at"],
                 name="action_due",

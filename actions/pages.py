@@ -27,8 +27,8 @@ from actions.selectors import actions_for, approvals_for
 from actions.states import ActionStatus
 from ai.ladder import climbs, trust_of
 from awfdrs_site.kernel.sql import Percentile
-from incidents.filters import SEVERITY_RANK
 from incidents.models import FailingResource
+from incidents.ranking import SEVERITY_RANK
 from incidents.trends import first_id_at
 from safety.models import AutomationPolicy
 from tenants.access import Identity

@@ -85,7 +85,7 @@ def rate_chart(
         .filter(alone(), **of)
         .annotate(at=DateBin(rng.step, "resolved_at", start))
         .values("at")
-        .annotate(n=Count("pk"))
+        .annotate(n=Count("resolved_at"))
         .values_list("at", "n")
     )
     points = charts.points_of(rng, now, _numbers(steps), recovered)

@@ -13,7 +13,6 @@ from django.db.models import (
     BooleanField,
     Count,
     DurationField,
-    Exists,
     ExpressionWrapper,
     F,
     OuterRef,
@@ -35,24 +34,12 @@ from safety.models import SavedCalls
 from tenants.models import Tenant
 
 QUARTER = timedelta(minutes=15)
-EVERY = Q(pk__isnull=False)
+EVERY = Q()
 
 
 def alone() -> Q:
     """An incident that recovered without a person: nobody was called, asked, or closed it."""
-    by_person = TimelineEntry.objects.filter(
-        incident=OuterRef("pk"),
-        at__gte=OuterRef("opened_at"),
-        actor_kind="person",
-        kind__in=[TimelineKind.RESOLVED, TimelineKind.APPROVAL],
-    )
-    decided = Action.objects.filter(
-        incident=OuterRef("pk"),
-        created_at__gte=OuterRef("opened_at"),
-        acts=True,
-        decided_at__isnull=False,
-    )
-    return Q(escalated_at=None) & ~Q(Exists(by_person)) & ~Q(Exists(decided))
+    return Q(escalated_at=None) & (Q(handled_at=None) | Q(handled_at__lt=F("opened_at")))
 
 
 def resolved_since(tenant: Tenant, since: datetime) -> QuerySet[Incident]:
@@ -121,8 +108,8 @@ def ended_steps(tenant: Tenant, starts: Sequence[datetime]) -> dict[int, Ended]:
 
 def _ended(name: str, which: Q) -> dict[str, Any]:
     return {
-        f"total_{name}": Count("pk", filter=which),
-        f"alone_{name}": Count("pk", filter=which & Q(alone=True)),
+        f"total_{name}": Count("resolved_at", filter=which),
+        f"alone_{name}": Count("resolved_at", filter=which & Q(alone=True)),
         f"median_{name}": Percentile("took", 0.5, filter=which),
         f"p90_{name}": Percentile("took", 0.9, filter=which),
     }

@@ -9,13 +9,14 @@ from datetime import datetime
 from uuid import UUID
 
 from django.contrib.auth.models import User
-from django.db.models import Case, IntegerField, Q, QuerySet, Value, When
+from django.db.models import Q, QuerySet
 from django_filters import rest_framework as filters
 
 from awfdrs_site.kernel.problem import FieldError, invalid
 from awfdrs_site.kernel.rest import InstantFilter, OneOf
 from incidents.models import Incident
 from incidents.query import ME, NONE, WORDS, Query, span_of
+from incidents.ranking import severity_rank
 from incidents.selectors import incidents_for
 from incidents.snoozing import snoozed
 from incidents.states import OPEN, IncidentStatus
@@ -27,7 +28,6 @@ Condition = Callable[[Values, User | None, datetime], Q]
 
 UNASSIGNED = "none"
 # Most severe first, as a number that a list can be ordered by.
-SEVERITY_RANK = {value: rank for rank, value in enumerate(Severity.values)}
 ORDERINGS = {
     "last_seen_at": "last_seen_at",
     "first_seen_at": "first_seen_at",
@@ -74,9 +74,7 @@ class IncidentFilter(filters.FilterSet):
 
 def with_severity_rank(rows: QuerySet[Incident]) -> QuerySet[Incident]:
     """The rows with `severity_rank`: 0 for critical to 3 for low."""
-    steps = [When(severity=value, then=Value(rank)) for value, rank in SEVERITY_RANK.items()]
-    unknown = Value(len(SEVERITY_RANK))
-    return rows.annotate(severity_rank=Case(*steps, default=unknown, output_field=IntegerField()))
+    return rows.annotate(severity_rank=severity_rank())
 
 
 def order_of(ordering: str) -> tuple[str, str]:

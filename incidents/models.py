@@ -12,6 +12,7 @@ from django.db.models import F, Q
 from awfdrs_site.kernel.ids import uuid7
 from incidents.mentions import Piece, pieces
 from incidents.pin_models import GroupingPin
+from incidents.ranking import severity_rank
 from incidents.states import CLOSED, IncidentStatus, Recovery
 from incidents.view_models import SavedView
 from ingestion.models import Event
@@ -75,6 +76,9 @@ class Incident(models.Model):
         settings.AUTH_USER_MODEL, on_delete=models.SET_NULL, null=True, related_name="+"
     )
     escalated_at = models.DateTimeField(null=True)
+    # When a person last closed it or decided in it. Triggers keep it (actions/migrations), for
+    # the figures of recovery.
+    handled_at = models.DateTimeField(null=True, editable=False)
     # Snoozed since; until then, or without an end by the clock until it recovers (snoozing.py).
     snoozed_at = models.DateTimeField(null=True)
     snoozed_until = models.DateTimeField(null=True)
@@ -123,13 +127,24 @@ class Incident(models.Model):
             models.Index(fields=["tenant", "status", "-last_seen_at"], name="incident_by_status"),
             models.Index(fields=["tenant", "-last_seen_at"], name="incident_by_time"),
             models.Index(fields=["tenant", "signature", "-resolved_at"], name="incident_by_sig"),
-            # What the figures of recovery count: what ended, and what began, since then.
+            # What the figures of recovery count: what ended, and what began, since then. Of what
+            # ended all that they ask, so that no incident is read for them.
             models.Index(
                 fields=["tenant", "-resolved_at"],
+                include=["opened_at", "escalated_at", "handled_at", "workflow"],
                 name="incident_by_end",
-                condition=Q(status=IncidentStatus.RESOLVED),
+                condition=Q(status=IncidentStatus.RESOLVED, merged_into=None),
             ),
             models.Index(fields=["tenant", "-opened_at"], name="incident_by_start"),
+            # The list's own order; whatever else is asked, few rows of it are read.
+            models.Index(
+                "tenant",
+                severity_rank(),
+                F("last_seen_at").desc(),
+                F("id").desc(),
+                name="incident_by_severity",
+                condition=Q(merged_into=None),
+            ),
             models.Index(
                 fields=["merged_into"], name="incident_merged", condition=~Q(merged_into=None)
             ),

@@ -121,6 +121,12 @@ def _asked_for(cast: Cast, now: datetime) -> Incident:
     return incident
 
 
+def _asked_again(cast: Cast, now: datetime) -> Incident:
+    incident = _asked_for(cast, now)
+    incident.actions.update(decided_at=None)
+    return incident
+
+
 def _commented(cast: Cast, now: datetime) -> Incident:
     incident = _alone(cast, now)
     at = now - timedelta(minutes=8)
@@ -140,6 +146,7 @@ def _approved_before_it_came_back(cast: Cast, now: datetime) -> Incident:
     [
         (_alone, 100.0),
         (_commented, 100.0),
+        (_asked_again, 100.0),
         (_approved_before_it_came_back, 100.0),
         (_by_person, 0.0),
         (_escalated, 0.0),
@@ -152,7 +159,8 @@ def test_it_knows_what_recovered_without_a_person(
 ) -> None:
     """Closing, approving, asking for a retry and being called are a person's part; a remark is not.
 
-    What people did before the incident came back does not count against this time.
+    What people did before the incident came back does not count against this time, nor a decision
+    that no longer holds. Seen red without each of the triggers that keep `handled_at`.
     """
     an_event(cast.capture)
     story(cast, timezone.now())
