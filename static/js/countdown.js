@@ -1,12 +1,13 @@
 // `data-countdown="<instant>"` shows the time left, each second; the ring beside it gets shorter.
-// Read out only at 5 min, 1 min and 10 s, and only for the card that has the focus.
-import { alarm } from "./announce.js";
+// Of the card that has the focus it is said when 5 min, 1 min and 10 s are left, of these 1 min at once.
+import { alarm, announce } from "./announce.js";
 import { markStale } from "./refetch.js";
 
 const LIVE = "[data-live-refetch], [data-live-merge]";
 const GRACE_MS = 1500;
 const over = new Set();
-const SPOKEN = new Set([300, 60, 10]);
+const SPOKEN = [10, 60, 300];
+const before = new WeakMap(); // the seconds that were left when it was looked at last
 const RING = 2 * Math.PI * 9;
 
 function words(seconds) {
@@ -14,6 +15,15 @@ function words(seconds) {
   const hours = Math.floor(seconds / 3600);
   const minutes = Math.floor(seconds / 60) % 60;
   return hours ? `${hours}:${two(minutes)}:${two(seconds % 60)}` : `${minutes}:${two(seconds % 60)}`;
+}
+
+// By what was passed, for a busy or sleeping page leaves seconds out.
+function speak(element, left, card) {
+  const mark = SPOKEN.find((seconds) => left <= seconds && before.get(element) > seconds);
+  before.set(element, left);
+  if (mark === undefined || !left || !card?.contains(document.activeElement)) return;
+  const [n, unit] = left < 60 ? [left, "second"] : [Math.round(left / 60), "minute"];
+  (mark === 60 ? alarm : announce)(`Expires in ${n} ${unit}${n === 1 ? "" : "s"}`, "expiry");
 }
 
 function ring(holder, left) {
@@ -42,7 +52,7 @@ function tick() {
     const holder = element.closest("[data-expiry]");
     if (holder) ring(holder, left);
     const card = element.closest("[data-key-item]");
-    if (SPOKEN.has(left) && card?.contains(document.activeElement)) alarm(`Expires in ${text}`);
+    speak(element, left, card);
     if (left === 0 && card && !card.dataset.over) {
       card.dataset.over = "";
       card.dispatchEvent(new CustomEvent("countdown:over", { bubbles: true }));

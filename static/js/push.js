@@ -1,7 +1,7 @@
 // A pushed piece of markup: what the page has is replaced in place; a new row waits behind "n new",
 // a new line goes on top of its feed unless the reader holds it.
 import { attach } from "./attach.js";
-import { announce } from "./announce.js";
+import { announceNew } from "./announce.js";
 import { FRESH_EVENT, freshPage } from "./refetch.js";
 import { inUse, replace } from "./swap.js";
 
@@ -31,7 +31,7 @@ function tellNew(button, fresh) {
   if (!document.querySelector("[data-live-list]")) return showList(fresh); // nothing that could move
   button.querySelector("[data-count]").textContent = rows.length;
   button.hidden = false;
-  announce(`${rows.length} new`);
+  announceNew(rows, button.dataset.liveNew);
 }
 
 function showList(fresh) {

@@ -3,7 +3,7 @@
 // most once in `data-live-every` seconds (default 1), all due parts with one request.
 // A part with `data-live-from="url"` is taken from there; with `data-live-later` as soon as it is in
 // the page, with all others from there.
-import { announce } from "./announce.js";
+import { announceNew } from "./announce.js";
 import { attach } from "./attach.js";
 import { inUse, merge, replace } from "./swap.js";
 
@@ -48,7 +48,7 @@ function take(fresh, id) {
   if (!old || !next) return;
   if (old.dataset.liveMerge) {
     const added = merge(old, next);
-    if (added) announce(`${added} new`);
+    if (added.length) announceNew(added, old.dataset.liveMerge);
   } else if (inUse(old)) {
     due.set(id, performance.now() + 2000);
     return;

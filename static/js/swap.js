@@ -73,7 +73,7 @@ export function merge(list, freshList) {
     list.append(item);
     window.htmx?.process(item);
   }
-  return fresh.size;
+  return [...fresh.values()];
 }
 
 function hold(item, next) {

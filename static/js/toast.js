@@ -40,7 +40,7 @@ export function complain(title, detail) {
   toast.className = "toast";
   toast.dataset.toast = "error";
   toast.dataset.tone = "red";
-  toast.setAttribute("role", "alert");
+  toast.setAttribute("role", "status");
   toast.innerHTML =
     '<svg class="i" aria-hidden="true"><use href="#i-incident"/></svg><div><b></b><p></p></div>' +
     '<button class="btn btn--ghost btn--sm btn--icon" type="button" data-toast-close aria-label="Close message">' +

@@ -77,12 +77,14 @@ def test_it_stops_everything_of_the_tenant(world: World, sign_in: SignIn, alice:
     world.fail("lock-contention", recovers_after=1)
     world.await_incident("waiting")
     bob = sign_in("bob").open("/approvals/")
+    expect(bob.locator("#alert")).to_have_text("")
     page = alice.open("/safety/")
     dialog = ask(page, "Stop everything")
     expect(dialog).to_contain_text("1 approval is kept")
     dialog.get_by_role("button", name="Stop all of").click()
     banner = f"Automation is stopped for all of {world.tenant_name}."
     expect(bob.locator(".hazard")).to_contain_text(banner)
+    expect(bob.locator("#alert")).to_have_text(banner)
     expect(bob.locator("#autostate")).to_contain_text("Automation stopped")
     bob.get_by_role("button", name="Approve", exact=True).click()
     expect(bob.locator(".toast")).to_be_visible()
@@ -105,6 +107,7 @@ def test_it_says_everywhere_what_is_stopped(world: World, sign_in: SignIn, alice
         expect(stopped).to_contain_text("Stopped")
         is_live(page)
     expect(bob.locator(".hazard")).to_contain_text("and 1 more.")
+    expect(bob.locator("#alert")).to_have_text("")  # not a word at once for less than all
     expect(bob.locator("#autostate")).to_contain_text("2 switches on")
     assert safety.locator("#switch-list > li").evaluate_all(rows) == before
     for name in ("payments.capture", "email.receipt-send"):
