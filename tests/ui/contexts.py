@@ -229,7 +229,8 @@ def split(hostile: bool = False, refused: bool = False, alike: bool = False) -> 
     said = cast.HOSTILE * 4 if hostile else "Payment gateway timeout after 30.2 s"
 
     def variant(trait: str, text: str, events: int, example: str = said) -> Variant:
-        return Variant(trait, text, text, events, example, cast.past(minutes=events / 20))
+        value = "" if text == "none" else text
+        return Variant(trait, value, text, events, example, cast.past(minutes=events / 20))
 
     differences = [
         Difference(
