@@ -61,10 +61,10 @@ def _share(source: Incident, part: Incident) -> None:
     _put(part, [_copy(thing, part, moved[_name(thing)]) for thing in shared])
     gone = [thing.pk for thing in shared if _name(thing) not in left]
     source.resources.filter(pk__in=gone).delete()
-    stay = [thing for thing in shared if _name(thing) in left]
-    for thing in stay:
-        thing.failed_at = min(thing.failed_at, left[_name(thing)])
-    FailingResource.objects.bulk_update(stay, ["failed_at"], batch_size=1_000)
+    earlier = [t for t in shared if _name(t) in left and left[_name(t)] < t.failed_at]
+    for thing in earlier:
+        thing.failed_at = left[_name(thing)]
+    FailingResource.objects.bulk_update(earlier, ["failed_at"], batch_size=1_000)
 
 
 def _failed_at(incident: Incident, names: Iterable[str] | None = None) -> dict[Thing, datetime]:

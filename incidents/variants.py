@@ -6,6 +6,7 @@ from collections import Counter
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
+from functools import cache
 from typing import Any
 from uuid import UUID
 
@@ -16,7 +17,7 @@ from incidents.pins import TRAITS, shown, value_of
 
 # So many of an incident's newest failures are looked at and moved, for a message has to be read to
 # know its shape, and who counts failures waits meanwhile.
-MOST = 10_000
+MOST = 5_000
 # So many values of a trait are shown, and so much of an example.
 SHOWN = 12
 _CHARS = 300
@@ -70,12 +71,12 @@ def variants_of(incident: Incident) -> Variants:
     """By two queries; what has one value only is left out."""
     counts: dict[str, Counter[str]] = {trait: Counter() for trait in TRAITS}
     newest: dict[tuple[str, str], tuple[str, str, datetime]] = {}
-    looked = 0
+    looked, compared = 0, cache(value_of)
     for row in _rows(incident, "event__received_at", *FIELDS.values()):
         looked += 1
         at, raws = row[0], [text_of(raw) for raw in row[1:]]
         for trait, raw in zip(FIELDS, raws, strict=True):
-            value = value_of(trait, raw)
+            value = compared(trait, raw)
             counts[trait][value] += 1
             newest.setdefault((trait, value), (raw, raws[0], at))
     differences = [
@@ -97,8 +98,8 @@ def _difference(
 
 def events_with(incident: Incident, trait: str, value: str) -> tuple[list[UUID], str]:
     """Those of the newest MOST whose trait has this value, newest first, and how it is shown."""
-    rows = _rows(incident, "event_id", FIELDS[trait])
-    found = [(pk, text_of(raw)) for pk, raw in rows if value_of(trait, text_of(raw)) == value]
+    rows, compared = _rows(incident, "event_id", FIELDS[trait]), cache(value_of)
+    found = [(pk, text_of(raw)) for pk, raw in rows if compared(trait, text_of(raw)) == value]
     return [pk for pk, _ in found], shown(trait, found[0][1]) if found else ""
 
 
