@@ -195,16 +195,16 @@ class Hub:
             self._send(frames_of(pages, changes))
         except DatabaseError as error:
             log.warning("live_unread", error=repr(error))
+            close_old_connections()
             for topic, keys in changes.items():
                 for key in keys:
                     self._windows.add(tenant_id, topic, key)
         except Exception:  # what one topic cannot render must not stop the others
             log.exception("live_unrendered", tenant_id=tenant_id)
             self._send((page, MISSED) for page in pages)
-        finally:
-            close_old_connections()
 
     def _beat(self) -> None:
+        # Here the connection is given back, not with each push: to get it is as long as to read.
         pages = self._all()
         state = LIVE if self._hears_since is not None else LOST
         try:

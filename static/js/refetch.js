@@ -5,6 +5,7 @@
 // the page, with all others from there.
 import { announceNew } from "./announce.js";
 import { attach } from "./attach.js";
+import { takeLate } from "./late.js";
 import { inUse, merge, replace } from "./swap.js";
 
 export const FRESH_EVENT = "awf:fresh";
@@ -52,7 +53,8 @@ function take(fresh, id) {
   } else if (inUse(old)) {
     due.set(id, performance.now() + 2000);
     return;
-  } else if (old.outerHTML !== next.outerHTML) replace(old, next);
+  } else if ("liveLate" in old.dataset) takeLate(old, next);
+  else if (old.outerHTML !== next.outerHTML) replace(old, next);
   done.set(id, performance.now());
 }
 
