@@ -46,6 +46,7 @@ async function load({ plotly, plotlyCss, plotlyStyles }) {
 function tokens() {
   // light-dark() is resolved only in a real property, not in a custom one.
   const probe = document.createElement("span");
+  probe.style.forcedColorAdjust = "none"; // the tokens themselves, not what the browser makes of text
   document.body.append(probe);
   const read = (name) => {
     probe.style.color = `var(--${name})`;
