@@ -182,7 +182,7 @@ def test_it_assigns_to_members_only(cast: Cast, alice: Client, assignee: str) ->
     incident = an_incident_row(cast.capture)
     person = cast.people.get(assignee)
     response = act(alice, incident, "assign", assignee=str(person.pk) if person else assignee)
-    assert told(response) == [("error", "Not a member of this tenant.")]
+    assert told(response) == [("error", "Not assigned: Not a member of this tenant.")]
     assert incident.assignee is None
 
 
