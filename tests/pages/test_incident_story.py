@@ -65,7 +65,7 @@ def test_new_entries_are_pushed_on_top_of_the_newest_page_alone(
     """What is pushed is not of the tab, and not where an older page begins."""
     first, *rest = pages(alice, f"/incidents/{incident.pk}/", "story")
     tab = alice.get(f"/incidents/{incident.pk}/?story=comments")
-    feeds = [b"data-live-feed" in answer.content for answer in (first, *rest, tab)]
+    feeds = [b'data-live-feed="' in answer.content for answer in (first, *rest, tab)]
     assert feeds == [True, *[False] * len(rest), False]
 
 
