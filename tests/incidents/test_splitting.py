@@ -180,6 +180,39 @@ def test_what_was_split_off_is_split_in_turn(workflow: Workflow, mixed: Incident
     refused("cannot_split", lambda: split(first.part, "event_type", "x"), "was removed")
 
 
+def test_what_was_split_off_before_and_merged_by_hand_is_split_off_again(
+    workflow: Workflow, mixed: Incident
+) -> None:
+    """After its pin was removed: it comes back with what came since. Where it was merged into a
+    third, only a person can say what is meant."""
+    done = split(mixed)
+    remove(done)
+    merge(fresh(mixed), fresh(done.part))
+    assert fails(workflow, "timeout", "8", vendor="stripe") == mixed
+    again = split(mixed)
+    assert (again.part, again.moved, fresh(done.part).event_count) == (done.part, 1, 3)
+    for one in (mixed, done.part):
+        is_counted_right(one)
+    remove(again)
+    third = fails(workflow, "third", "1")
+    merge(third, fresh(done.part))
+    assert fails(workflow, "timeout", "8", vendor="stripe") == mixed
+    refused("cannot_split", lambda: split(mixed), "is merged")
+    unmerge(third, done.part)
+    services.ignore(incident=fresh(done.part), actor=ALICE, now=timezone.now())
+    refused("cannot_split", lambda: split(mixed), "is ignored")
+
+
+def test_a_signature_has_so_many_pins(
+    monkeypatch: pytest.MonkeyPatch, workflow: Workflow, mixed: Incident
+) -> None:
+    """Those on what they split off included: detection follows them all."""
+    monkeypatch.setattr(pinning, "MOST_PINS", 1)
+    part = split(mixed).part
+    fails(workflow, "timeout", "9", vendor="stripe", event_type="pay.late")
+    refused("cannot_split", lambda: split(part, "event_type", "pay.late"), "1 pins")
+
+
 def test_removing_the_pin_leaves_what_was_split_off(workflow: Workflow, mixed: Incident) -> None:
     done = split(mixed)
     before = fresh(done.part).event_count
