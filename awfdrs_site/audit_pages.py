@@ -32,6 +32,7 @@ EXPORTED = 10_000
 # What is asked after most; any other kind can stand in the URL.
 KINDS = (
     "incidents.incident",
+    "incidents.groupingpin",
     "actions.action",
     "actions.recovery",
     "actions.recoveryplan",

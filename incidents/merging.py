@@ -62,7 +62,7 @@ def merge(
     lock_merges(tenant.pk)
     rows = locked(tenant, wanted)
     survivor, others = rows.pop(into), sorted(rows.values(), key=lambda one: one.number)
-    refuse(survivor, others)
+    _refuse(survivor, others)
     for one in others:
         _take_in(survivor, one, actor, now, comment)
     survivor.save(update_fields=["event_count", "first_seen_at", "last_seen_at"])
@@ -85,7 +85,7 @@ def locked(tenant: Tenant, ids: Collection[UUID]) -> dict[UUID, Incident]:
     return found
 
 
-def refuse(survivor: Incident, others: Sequence[Incident]) -> None:
+def _refuse(survivor: Incident, others: Sequence[Incident]) -> None:
     for one in (survivor, *others):
         refuse_merged(one)
         if one.status in CLOSED:
@@ -96,14 +96,19 @@ def refuse(survivor: Incident, others: Sequence[Incident]) -> None:
                 f"{survivor.workflow.name}: a recovery asks one workflow's engine."
             )
     for one in others:
-        if one.recovery in UNDER_WAY:
-            word = Recovery(one.recovery).label.lower()
-            raise cannot(
-                f"A recovery of {one.label} is under way ({word}): merge the others into "
-                "it, or let it end first."
-            )
-        if one.status == IncidentStatus.ANALYZING:
-            raise cannot(f"{one.label} is being analysed: try again in a moment.")
+        refuse_busy(one)
+
+
+def refuse_busy(one: Incident) -> None:
+    """409 `cannot_merge` for one that cannot go, for something is being done about it."""
+    if one.recovery in UNDER_WAY:
+        word = Recovery(one.recovery).label.lower()
+        raise cannot(
+            f"A recovery of {one.label} is under way ({word}): merge the others into "
+            "it, or let it end first."
+        )
+    if one.status == IncidentStatus.ANALYZING:
+        raise cannot(f"{one.label} is being analysed: try again in a moment.")
 
 
 def cannot(detail: str) -> Problem:

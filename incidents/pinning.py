@@ -124,6 +124,7 @@ def refuse(source: Incident) -> None:
         raise _cannot(f"A recovery of {source.label} is under way ({word}): let it end first.")
     if source.status == IncidentStatus.ANALYZING:
         raise _cannot(f"{source.label} is being analysed: try again in a moment.")
+    _root(source)
 
 
 def _cannot(detail: str) -> Problem:
@@ -228,13 +229,14 @@ def take_back(*, tenant: Tenant, pin_id: UUID, actor: Actor, now: datetime) -> I
     are not open any more, others were merged into the one that goes, or its recovery is under way.
     """
     pin = _removed(tenant, pin_id, actor, now)
-    wanted = Incident.objects.filter(tenant=tenant, signature__in=[pin.splits, pin.signature])
-    found = {one.signature: one for one in wanted.exclude(status__in=CLOSED)}
+    ends = Incident.objects.filter(tenant=tenant, signature__in=[pin.splits, pin.signature])
+    pks = ends.exclude(status__in=CLOSED).values_list("pk", flat=True)
+    rows = merging.locked(tenant, set(pks)).values()
+    found = {one.signature: one for one in rows if one.status not in CLOSED}
     if len(found) < 2:
         raise merging.cannot("The incidents are not both open: remove the pin.")
-    rows = merging.locked(tenant, [one.pk for one in found.values()])
-    source, part = rows[found[pin.splits].pk], rows[found[pin.signature].pk]
-    merging.refuse(source, [part])
+    source, part = found[pin.splits], found[pin.signature]
+    merging.refuse_busy(part)
     if Incident.everything.filter(merged_into=part).exists():
         raise merging.cannot(f"Others are merged into {part.label}: split them off.")
     parting.take_in(source, part)

@@ -243,6 +243,17 @@ def test_taking_it_back_is_exactly_what_was_before(workflow: Workflow, mixed: In
     refused("cannot_split", lambda: unmerge(mixed, done.part), "holds nothing")
 
 
+def test_it_is_taken_back_across_workflows(workflow: Workflow) -> None:
+    """One fingerprint may count in all of a tenant's; each part is of the workflow it is in."""
+    other = a_workflow(workflow.tenant)
+    for place, vendor in ((workflow, "stripe"), (other, "adyen")):
+        incident = fails(place, "db", "1", vendor=vendor, fingerprint="tenant:db")
+    done = split(incident, value="adyen")
+    assert (incident.workflow, fresh(done.part).workflow) == (workflow, other)
+    take_back(done)
+    is_counted_right(incident)
+
+
 def test_it_is_split_again_after_that(workflow: Workflow, mixed: Incident) -> None:
     """By the same value it is the incident of before; by another trait all are there to choose."""
     first = split(mixed)
@@ -294,6 +305,7 @@ def test_a_part_in_which_nothing_fails_any_more_ends(workflow: Workflow, mixed: 
 def test_a_thing_that_failed_in_both_fails_in_both_until_it_succeeds(
     workflow: Workflow, mixed: Incident
 ) -> None:
+    """Seen red with its row moved instead of copied."""
     done = split(mixed)
     both = [one.resources.get(resource_id="1") for one in (mixed, done.part)]
     assert [thing.recovered_at for thing in both] == [None, None]
@@ -324,6 +336,7 @@ def test_it_refuses_what_would_be_cut_short(
 
 
 def test_taking_back_refuses_it_too(workflow: Workflow, mixed: Incident) -> None:
+    """Seen red without `refuse_busy`: what ran was merged away."""
     done = split(mixed)
     Incident.objects.filter(pk=done.part.pk).update(recovery=Recovery.RUNNING)
     refused("cannot_merge", lambda: take_back(done), "is under way")
