@@ -20,7 +20,7 @@ PROFILE = settings(
 )
 NAMES = st.sampled_from(
     ["status", "comment", "text", "assignee", "kind", "parameters", "scope", "workflow_id",
-     "vendor", "blocks", "reason", "expires_at", "delay_seconds"]
+     "vendor", "blocks", "reason", "expires_at", "delay_seconds", "trait", "value"]
 )  # fmt: skip
 VALUES = st.recursive(
     st.none() | st.booleans() | st.integers() | st.floats() | st.text(max_size=20)
@@ -32,6 +32,7 @@ BODIES = st.dictionaries(NAMES | st.text(max_size=8), VALUES, max_size=4) | VALU
 COMMANDS = [
     ("PATCH", "incidents/{incident}/status"), ("POST", "incidents/{incident}/assign"),
     ("POST", "incidents/{incident}/comment"), ("POST", "incidents/{incident}/actions"),
+    ("POST", "incidents/{incident}/split"),
     ("POST", "actions/{action}/approve"), ("POST", "kill-switches"),
 ]  # fmt: skip
 PARAMETERS = {
