@@ -44,6 +44,7 @@ class Screen:
 
     frames: list[tuple[float, bytes]] = field(default_factory=list)
     seen: set[int] = field(default_factory=set)
+    read: int = 0
     untold: list[int] = field(default_factory=list)
 
     def to_tell(self, size: int) -> int:
@@ -56,7 +57,13 @@ class Screen:
 
     def heard(self, frame: bytes) -> None:
         self.frames.append((time.perf_counter(), frame))
-        self.seen.update(map(int, NUMBER.findall(frame)))
+
+    def shows(self, numbers: set[int]) -> bool:
+        """Whether all of them came by now. Read only here: it must not delay what still comes."""
+        for _, frame in self.frames[self.read :]:
+            self.seen.update(map(int, NUMBER.findall(frame)))
+        self.read = len(self.frames)
+        return numbers <= self.seen
 
 
 @dataclass(frozen=True)
@@ -304,7 +311,8 @@ async def _storm(side: Side, screens: list[Screen]) -> Fanned:
 
 async def _all_see(screens: list[Screen], numbers: set[int]) -> None:
     async with asyncio.timeout(PATIENCE_SECONDS):
-        while not all(numbers <= screen.seen for screen in screens):  # noqa: ASYNC110
+        # From the last: while it waits, those before it are not read.
+        while not all(screen.shows(numbers) for screen in reversed(screens)):  # noqa: ASYNC110
             await asyncio.sleep(0.005)
 
 

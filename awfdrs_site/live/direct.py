@@ -33,6 +33,17 @@ def _write_of(send: Any) -> Callable[[bytes], None] | None:
 
 
 def _write(protocol: Any, raw: bytes) -> None:
+    if protocol.state != protocol.STATE_OPEN:
+        return
     # Daphne agrees to no compression, which would ask for a frame for each page.
-    if protocol.state == protocol.STATE_OPEN:
-        protocol.transport.write(raw)
+    transport = protocol.transport
+    # Where nothing waits, at once: `write` has the event loop watch for when the socket can be
+    # written to, as it nearly always can, and that costs more than the writing.
+    if getattr(transport, "_tempDataBuffer", True) or transport.dataBuffer:
+        transport.write(raw)
+        return
+    sent = transport.writeSomeData(raw)
+    # No number: the connection is lost, as `write` will find and tell.
+    rest = raw[sent:] if isinstance(sent, int) else raw
+    if rest:
+        transport.write(rest)

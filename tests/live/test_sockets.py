@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 
+import httpx
 import pytest
 from django.conf import settings
 from django.db import transaction
@@ -15,6 +16,7 @@ from incidents.models import Incident
 from tests.api.conftest import an_incident
 from tests.cast import Cast
 from tests.live.screens import Screen, Screens, is_live, missed
+from tests.live.told import LONG_FRAMES
 
 pytestmark = pytest.mark.slow
 
@@ -38,6 +40,24 @@ def test_a_frame_is_written_as_it_is(daphne: Callable[[str], str], screens: Scre
     screens.do(of_it.send, SUBSCRIBE)
     screen.await_(lambda frame: frame == "as it is")
     assert screen.frames == ["by asgi", "as it is"]
+
+
+def test_frames_come_whole_and_in_order(daphne: Callable[[str], str], screens: Screens) -> None:
+    """More is written than a reader that pauses lets pass; once it reads, all of it comes.
+
+    Seen red without the rest of a frame of which a part was written.
+    """
+    url = daphne("tests.live.told:application")
+    screen, of_it = screens.connect(url)
+    screens.do(of_it.send, SUBSCRIBE)
+    screen.await_(lambda frame: frame == "as it is")
+    screens.do(of_it.transport.pause_reading)
+    screens.do(of_it.send, SUBSCRIBE)
+    # Answered by the loop that writes: after it.
+    assert httpx.get(url, trust_env=False).status_code == 200
+    screens.do(of_it.transport.resume_reading)
+    screen.await_(lambda frame: frame == LONG_FRAMES - 1)
+    assert screen.frames[2:] == list(range(LONG_FRAMES))
 
 
 @pytest.mark.parametrize("size", [0, 125, 126, 65_535, 65_536, 70_000])
