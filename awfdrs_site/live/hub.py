@@ -24,8 +24,10 @@ from redis.client import PubSub
 from redis.retry import Retry
 
 from awfdrs_site.kernel.live import CHANNEL, COUNTER
+from awfdrs_site.kernel.redis_client import client_of
 from awfdrs_site.kernel.windows import EVERYTHING, Changes, Windows
 from awfdrs_site.live.page import LIVE, LOST, MISSED, Frame, OpenPage
+from awfdrs_site.live.presence import Presence
 from awfdrs_site.live.topics import load_of
 from tenants.access import Identity, identities_of_sessions
 
@@ -64,6 +66,7 @@ class Hub:
         self._hears_since: float | None = None
         self._thread: threading.Thread | None = None
         # The thread's own.
+        self._presence = Presence(client_of(redis_url))
         self._windows = Windows(WINDOW_SECONDS, MOST_CHANGES)
         self._told = 0
         self._beat_at = 0.0
@@ -215,6 +218,8 @@ class Hub:
         finally:
             close_old_connections()
         self._send((page, codes.get(page, state)) for page in pages)
+        staying = [page for page in pages if page not in codes]
+        self._send(self._presence.frames(staying, time.time()))
 
     def _all(self) -> list[OpenPage]:
         with self._lock:
