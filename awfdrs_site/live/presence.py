@@ -1,7 +1,7 @@
-"""Who has an incident's page open. Each web process tells Redis with its beat, and asks who is there.
+"""Who has an incident's page open: each web process tells Redis with its beat, and asks.
 
-A courtesy, never truth: it is kept nowhere else, asks PostgreSQL nothing, and without Redis nobody is
-shown to be there.
+A courtesy, never truth: kept nowhere else, without a question to PostgreSQL; without Redis nobody
+is shown to be there.
 """
 
 from __future__ import annotations

@@ -13,7 +13,7 @@ pytestmark = pytest.mark.e2e
 
 
 def test_people_see_who_else_looks(world: World, alice: Visit, sign_in: SignIn) -> None:
-    """Each the other, not themselves; an answer to a form does not take it away; who leaves goes."""
+    """Each the other, not themselves; it outlives the answer to a form; who leaves goes."""
     world.post_event()
     path = f"/incidents/{world.await_incident('escalated')['id']}/"
     page, other = alice.open(path), sign_in("anna").open(path)
