@@ -1,6 +1,7 @@
 // Getting the present page again, and taking from it only the parts that may be old.
 // `data-live-refetch="topic …"` is replaced by its new self, `data-live-merge="topic"` is merged, at
 // most once in `data-live-every` seconds (default 1), all due parts with one request.
+// A part with `data-live-hold` keeps its height when there is less in it: what is below stays.
 // A part with `data-live-from="url"` is taken from there; with `data-live-later` as soon as it is in
 // the page, with all others from there.
 import { announceNew } from "./announce.js";
@@ -42,6 +43,12 @@ export function markStale(topic, why = "gap") {
   schedule();
 }
 
+function replaceAbove(old, next) {
+  const height = old.offsetHeight;
+  replace(old, next);
+  if ("liveHold" in next.dataset && next.offsetHeight < height) next.style.minBlockSize = `${height}px`;
+}
+
 function take(fresh, id) {
   const old = document.getElementById(id);
   const next = fresh.getElementById(id);
@@ -54,7 +61,7 @@ function take(fresh, id) {
     due.set(id, performance.now() + 2000);
     return;
   } else if ("liveLate" in old.dataset) takeLate(old, next);
-  else if (old.outerHTML !== next.outerHTML) replace(old, next);
+  else if (old.outerHTML !== next.outerHTML) replaceAbove(old, next);
   done.set(id, performance.now());
 }
 

@@ -99,3 +99,30 @@ def test_a_page_stays_while_its_connection_goes_and_comes(
         expect(page.locator(f"[data-net={name}]")).to_be_visible()
     expect(page.locator("[data-net=back]")).to_be_hidden()
     assert shifts_of(page) == []
+
+
+def test_the_approvals_stay_while_one_runs_out(
+    world: World, open_watched: Watched, stagehand: Stagehand
+) -> None:
+    """Its card leaves a line of its height."""
+    world.fail("lock-contention", recovers_after=1)
+    world.await_incident("waiting")
+    page = open_watched("/approvals/")
+    stagehand("expire", action_id=world.get("/approvals")[0]["id"])
+    expect(page.locator(".approval-gone")).to_be_visible()
+    assert shifts_of(page) == []
+
+
+def test_an_incident_stays_while_it_recovers(world: World, open_watched: Watched) -> None:
+    """Badge, plan and facts change where they are, also with fewer buttons above them.
+
+    Seen red with a head that becomes lower.
+    """
+    world.hold_reruns()
+    run = world.fail("payment-timeout")
+    incident = world.await_incident("recovering", recovery="verifying")
+    page = open_watched(f"/incidents/{incident['id']}/")
+    world.engine.mend(run.trouble)
+    expect(page.locator("#incident-head")).to_contain_text("Resolved")
+    expect(page.locator("#timeline")).to_contain_text("succeeded again after a retry")
+    assert shifts_of(page) == []
