@@ -16,6 +16,8 @@ from tests.ui.browser import new_page
 pytestmark = pytest.mark.e2e
 
 INSIDE = "all => all.map(one => one.innerHTML)"
+# A loaded machine may need longer for a test's next step than the page waits for an answer.
+_PATIENT = "document.addEventListener('htmx:configRequest', ({ detail }) => (detail.timeout = 0))"
 REFUSAL = '{"detail": "Your role reads only."}'
 
 
@@ -26,6 +28,7 @@ class Held:
         self.routes: list[Route] = []
         self._page = page
         page.route("**/*", self._keep)
+        page.evaluate(_PATIENT)
 
     def _keep(self, route: Route) -> None:
         if route.request.method == "POST":
@@ -128,7 +131,7 @@ def test_nothing_is_waited_for_without_end(page: Page, base: str) -> None:
     page.evaluate(
         "document.addEventListener('htmx:configRequest', ({ detail }) => (detail.timeout /= 50))"
     )
-    Held(page)
+    page.route("**/acknowledge", lambda _: None)
     page.keyboard.press("e")
     expect(page.locator("#toasts b")).to_have_text("Not acknowledged")
     expect(page.locator("#toasts p")).to_contain_text("did not answer in time")
@@ -190,7 +193,7 @@ def test_the_truth_takes_its_place(world: World, alice: Visit, sign_in: SignIn) 
 
 
 def test_two_at_once_keep_both_answers(world: World, alice: Visit) -> None:
-    """The first one's answer does not take the second one's form away. Seen red without that."""
+    """The first one's answer does not take the second one's form away."""
     world.post_event()
     page = alice.open(f"/incidents/{world.await_incident('escalated')['id']}/")
     held = Held(page)
@@ -200,7 +203,7 @@ def test_two_at_once_keep_both_answers(world: World, alice: Visit) -> None:
     second = held.one
     first.continue_()
     expect(page.locator("#toasts")).to_contain_text("is acknowledged")
-    expect(page.locator("#button-acknowledge")).to_have_text("Acknowledged")
+    expect(page.locator("#incident-head")).to_contain_text("Acknowledged")
     expect(page.locator("#timeline .quote")).to_have_count(1)
     second.continue_()
     expect(page.locator("#toasts")).to_contain_text("Comment saved")
