@@ -15,8 +15,8 @@ from uuid import UUID
 
 from django.db import connection
 
-from actions import learning
 from actions.catalog import kind_named
+from actions.learning import facts as learning
 from actions.models import Action, StepRole
 from actions.sent_lately import counts, last_other_recovery, sent_since
 from awfdrs_site.kernel.transition import lock

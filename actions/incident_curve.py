@@ -12,9 +12,9 @@ from typing import Any
 from actions.models import Action
 from actions.states import ActionStatus
 from awfdrs_site.kernel.ui.wording import day, duration
+from incidents.detail.trends import Curve
 from incidents.models import Incident, TimelineEntry, TimelineKind
 from incidents.selectors import timeline_of
-from incidents.trends import Curve
 
 MARKS = 20
 # Which entries of the timeline are flags, in a word or two, and their hue.

@@ -19,11 +19,11 @@ from actions.selectors import actions_for
 from actions.states import CANCELLABLE, FINAL, ActionStatus
 from ai.selectors import latest_decision
 from awfdrs_site.kernel.ui.wording import duration
+from incidents.detail.story import story_of
 from incidents.models import Incident
 from incidents.selectors import Broken, broken_by, members_of
 from incidents.states import CLOSED, IncidentStatus
 from incidents.states import TRANSITIONS as INCIDENT_TRANSITIONS
-from incidents.story import story_of
 from safety.selectors import policy_for
 from tenants.access import Identity
 from tenants.models import Scope, Tenant

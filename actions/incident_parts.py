@@ -20,11 +20,11 @@ from ai.ladder import trust_in
 from ai.models import Decision, DecisionType
 from ai.record import RETRY
 from ai.selectors import latest_decision
-from incidents.grouping import grouping_of
+from incidents.detail.related import related_to
+from incidents.detail.trends import failure_curve
 from incidents.models import Incident
-from incidents.related import related_to
+from incidents.regrouping.grouping import grouping_of
 from incidents.selectors import events_of, incidents_for
-from incidents.trends import failure_curve
 from safety.selectors import policy_for
 from tenants.access import Identity
 from tenants.models import Tenant

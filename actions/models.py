@@ -13,7 +13,7 @@ from actions.connectors.models import Connector, Delivery
 from actions.escalation.models import Channel, EscalationPolicy, Page
 from actions.plans.models import Recovery, RecoveryPlan
 from actions.states import ACTIVE, STANDING, ActionStatus
-from actions.whatif_models import RunStatus, WhatIfRun
+from actions.whatif.models import RunStatus, WhatIfRun
 from ai.models import Decision
 from ai.record import RETRY
 from awfdrs_site.kernel.ids import uuid7

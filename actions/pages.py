@@ -27,9 +27,9 @@ from actions.selectors import actions_for, approvals_for
 from actions.states import ActionStatus
 from ai.ladder import climbs, trust_of
 from awfdrs_site.kernel.sql import Percentile
+from incidents.detail.trends import first_id_at
 from incidents.models import FailingResource
 from incidents.ranking import SEVERITY_RANK
-from incidents.trends import first_id_at
 from safety.models import AutomationPolicy
 from tenants.access import Identity
 from tenants.models import Tenant

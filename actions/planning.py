@@ -24,10 +24,11 @@ from ai.selectors import last_outcome
 from awfdrs_site.kernel import correlation, handoff, work
 from awfdrs_site.kernel.actor import MACHINE, Actor
 from awfdrs_site.kernel.transition import lock
-from incidents import announce, snoozing
+from incidents import announce
 from incidents.models import Incident, TimelineKind
 from incidents.services import move as move_incident
 from incidents.states import IncidentStatus
+from incidents.triage import snoozing
 from safety import breakers
 from safety.backoff import delay_seconds
 from safety.gate import Receipt

@@ -8,7 +8,7 @@ from django.db.models import Max
 
 from actions.models import Action, StepRole
 from awfdrs_site.kernel.models import Work
-from incidents import detection
+from incidents.detecting import detection
 from incidents.models import Incident
 from incidents.selectors import events_of
 from ingestion.models import Event

@@ -24,7 +24,7 @@ from actions import gatekeeping, planning, verification
 from actions.catalog import kind_named
 from actions.catalog.kind import Order, Outcome, Send
 from actions.connectors.services import keep_deliveries
-from actions.learning import learn_of_waiting
+from actions.learning.facts import learn_of_waiting
 from actions.lifecycle import lock_action, move, note
 from actions.models import Action, ActionKind, StepRole
 from actions.outbound import DEADLINE_SECONDS

@@ -2,9 +2,13 @@
 
 from django.urls import path
 
-from actions import api, learning_api, limits_api, recovery_api, stopping_api, whatif_api
+from actions import api
 from actions.connectors import api as connectors_api
+from actions.controls import limits_api, stopping_api
 from actions.escalation import api as channels
+from actions.learning import api as learning_api
+from actions.recoveries import recovery_api
+from actions.whatif import api as whatif_api
 
 urlpatterns = [
     path("actions", api.ActionList.as_view()),

@@ -15,7 +15,7 @@ from django.db import transaction
 
 from actions import planning
 from actions.gatekeeping import report_of
-from actions.learning import learn_of_waiting
+from actions.learning.facts import learn_of_waiting
 from actions.lifecycle import move, note
 from actions.models import Action, ActionKind
 from actions.pacing import per_minute

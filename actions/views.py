@@ -16,9 +16,9 @@ from actions.models import Action
 from actions.selectors import get_action_for
 from awfdrs_site.kernel.pages import back, posted, told, words_of
 from awfdrs_site.kernel.problem import FieldError, Problem, invalid
-from incidents.mentioned import see
+from incidents.detail.story import TAB_COUNTS
 from incidents.selectors import get_incident_for
-from incidents.story import TAB_COUNTS
+from incidents.triage.mentioned import see
 from tenants.access import require
 from tenants.middleware import PageRequest
 from tenants.models import Scope

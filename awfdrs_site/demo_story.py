@@ -22,7 +22,7 @@ from awfdrs_site.kernel.actor import Actor
 from awfdrs_site.kernel.models import Work
 from awfdrs_site.kernel.work import Handler
 from incidents import services
-from incidents.detection import detect
+from incidents.detecting.detection import detect
 from incidents.models import Incident
 from ingestion.models import Event
 from ingestion.services import ingest

@@ -20,9 +20,9 @@ from django.urls import reverse
 from actions.plans.selectors import recoveries_for
 from actions.selectors import actions_for
 from awfdrs_site.places import COMMANDS, PAGES, Hit, matching
+from incidents.listing.pages import DEFAULT_SORT, Asked, tabs_of
+from incidents.listing.query import DEFAULT
 from incidents.models import Incident
-from incidents.pages import DEFAULT_SORT, Asked, tabs_of
-from incidents.query import DEFAULT
 from incidents.selectors import incidents_for
 from safety.models import Vendor
 from tenants.access import Identity

@@ -10,17 +10,17 @@ from django.db.models import Count, Q
 from django.http import HttpRequest
 from django.utils import timezone
 
+from actions.controls.stopping import held_count
 from actions.escalation.models import Channel
 from actions.escalation.selectors import failing_channels
 from actions.models import Action
 from actions.pages import IN_FLIGHT
 from actions.selectors import still_to_decide
 from actions.states import ActionStatus
-from actions.stopping import held_count
-from incidents.mentioned import mentions_for
 from incidents.models import Incident
-from incidents.snoozing import snoozed
 from incidents.states import OPEN
+from incidents.triage.mentioned import mentions_for
+from incidents.triage.snoozing import snoozed
 from safety.models import KillSwitch, Severity, SwitchBlocks, SwitchScope
 from safety.selectors import engaged_switches
 from tenants.access import Identity

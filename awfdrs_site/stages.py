@@ -23,13 +23,15 @@ from functools import partial
 from django.db import close_old_connections
 from django.utils import timezone
 
-from actions import asking, planning, releasing, sending, services, verification, whatif_stage
+from actions import asking, planning, sending, services, verification
+from actions.controls import releasing
 from actions.escalation import sending as paging
 from actions.plans.stage import recover
+from actions.whatif import stage as whatif_stage
 from ai.services import analyse
 from awfdrs_site.health import worker_beat
 from awfdrs_site.kernel import work
-from incidents.detection import detect
+from incidents.detecting.detection import detect
 from ingestion import counts
 
 STAGES: dict[str, Callable[[], int]] = {

@@ -58,7 +58,7 @@ def fill(tenant: Any, workflows: list[Any], user: Any, events: int, now: datetim
     """Empty the tables and fill them with so many events up to `now`, and what comes of events."""
     from django.db import connection
 
-    from incidents import trends
+    from incidents.detail import trends
     from incidents.models import Incident
     from ingestion import counts
 

@@ -15,8 +15,8 @@ from rest_framework.response import Response
 from awfdrs_site.kernel.pages import words_of
 from awfdrs_site.kernel.problem import FieldError, invalid
 from awfdrs_site.kernel.rest import Body, NothingBody
-from incidents import bulk, services, snoozing, undoing
-from incidents.filters import (
+from incidents import services
+from incidents.listing.filters import (
     DEFAULT_ORDERING,
     ORDERINGS,
     IncidentFilter,
@@ -38,6 +38,7 @@ from incidents.serializers import (
     TimelineEntrySerializer,
     UnacknowledgeBody,
 )
+from incidents.triage import bulk, snoozing, undoing
 from ingestion.models import Event
 from ingestion.serializers import EventSerializer
 from tenants.access import Identity

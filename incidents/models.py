@@ -10,11 +10,11 @@ from django.db import models
 from django.db.models import F, Q
 
 from awfdrs_site.kernel.ids import uuid7
-from incidents.mentions import Piece, pieces
-from incidents.pin_models import GroupingPin
+from incidents.listing.view_models import SavedView
 from incidents.ranking import severity_rank
+from incidents.regrouping.pin_models import GroupingPin
 from incidents.states import CLOSED, IncidentStatus, Recovery
-from incidents.view_models import SavedView
+from incidents.triage.mentions import Piece, pieces
 from ingestion.models import Event
 from safety.models import Severity
 from tenants.models import Tenant, Workflow

@@ -7,10 +7,10 @@ from typing import Any
 from rest_framework import serializers
 
 from awfdrs_site.kernel.rest import Body, Instant, Text, Uuid
-from incidents import bulk
 from incidents.models import Incident, TimelineEntry
 from incidents.services import COMMENT_LIMIT
 from incidents.states import IncidentStatus
+from incidents.triage import bulk
 from tenants.serializers import WorkflowRef
 
 

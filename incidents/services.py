@@ -16,10 +16,11 @@ from awfdrs_site.kernel.actor import MACHINE, Actor
 from awfdrs_site.kernel.problem import FieldError, Problem, invalid
 from awfdrs_site.kernel.transition import IllegalTransition, lock
 from awfdrs_site.kernel.transition import change_status as step
-from incidents import announce, mentioned
+from incidents import announce
 from incidents.models import Incident, TimelineEntry, TimelineKind
 from incidents.selectors import broken_by, refuse_merged
 from incidents.states import CLOSED, TRANSITIONS, IncidentStatus, Recovery
+from incidents.triage import mentioned
 
 COMMENT_LIMIT = 5_000
 _VERBS = {

@@ -2,15 +2,10 @@
 
 from django.urls import path
 
-from incidents import (
-    bulk_views,
-    mention_views,
-    merging_views,
-    pinning_views,
-    saved_view_views,
-    undo_views,
-    views,
-)
+from incidents import views
+from incidents.listing import saved_view_views
+from incidents.regrouping import merging_views, pinning_views
+from incidents.triage import bulk_views, mention_views, undo_views
 
 urlpatterns = [
     path("incidents/", views.incident_list, name="list"),

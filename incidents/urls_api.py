@@ -2,7 +2,9 @@
 
 from django.urls import path
 
-from incidents import api, merging_api, pinning_api, related_api
+from incidents import api
+from incidents.detail import related_api
+from incidents.regrouping import merging_api, pinning_api
 
 urlpatterns = [
     path("incidents", api.IncidentList.as_view()),

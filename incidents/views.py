@@ -15,10 +15,13 @@ from django.views.decorators.http import require_POST, require_safe
 
 from awfdrs_site.kernel.pages import back, posted, told, words_of
 from awfdrs_site.kernel.problem import FieldError, Problem, invalid
-from incidents import pages, services, snoozing, story
+from incidents import services
+from incidents.detail import story
+from incidents.listing import pages
 from incidents.models import Incident, TimelineKind
 from incidents.selectors import get_incident_for
-from incidents.undo_views import offer
+from incidents.triage import snoozing
+from incidents.triage.undo_views import offer
 from tenants.access import require
 from tenants.middleware import PageRequest
 from tenants.models import Scope

@@ -35,8 +35,8 @@ from awfdrs_site.kernel.sealing import SealBrokenError
 from awfdrs_site.kernel.transition import change_status, lock
 from incidents import announce
 from incidents.models import Incident, TimelineKind
-from incidents.snoozing import snoozed
 from incidents.states import CLOSED
+from incidents.triage.snoozing import snoozed
 from safety.models import Severity
 
 if TYPE_CHECKING:

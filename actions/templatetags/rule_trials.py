@@ -9,7 +9,7 @@ from django import template
 from django.http import HttpRequest
 
 from actions.plans.models import RecoveryPlan
-from actions.rule_trial import Trial, trial
+from actions.whatif.rule_trial import Trial, trial
 from tenants.administering import administered
 
 register = template.Library()

@@ -43,7 +43,7 @@ class Storm:
 def kill_switch(stage: Stage) -> Result:
     """Retries are always due. Nothing starts after "stop" has answered; what was skipped is listed,
     run by hand and recovers."""
-    from actions.drill import Drill, press
+    from actions.controls.drill import Drill, press
     from safety.models import AutomationPolicy, KillSwitch
 
     tenant = _tenant(stage)

@@ -22,7 +22,7 @@ from bench.faults.crew import Crew
 from bench.faults.kinds import SECRET
 from bench.faults.target import Target
 from bench.faults.worker import LEASE, ROUND
-from incidents.detection import detect
+from incidents.detecting.detection import detect
 from incidents.models import Incident
 from incidents.states import IncidentStatus
 from ingestion.services import ingest

@@ -15,7 +15,7 @@ from actions.plans import services as recoveries
 from actions.plans.templates import save_plan
 from ai.models import Decision
 from awfdrs_site.kernel import work
-from incidents.detection import detect
+from incidents.detecting.detection import detect
 from incidents.models import Incident
 from incidents.states import IncidentStatus
 from tenants.models import Workflow

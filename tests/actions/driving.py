@@ -13,7 +13,7 @@ from actions.models import Action, Recovery
 from actions.plans import stage
 from awfdrs_site.kernel import work
 from awfdrs_site.kernel.actor import Actor
-from incidents.detection import detect
+from incidents.detecting.detection import detect
 from safety.models import KillSwitch
 from tenants.models import Workflow
 from tests.builders import an_event

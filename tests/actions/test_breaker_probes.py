@@ -10,11 +10,12 @@ import pytest
 import time_machine
 from django.utils import timezone
 
-from actions import gatekeeping, releasing, sending, verification
+from actions import gatekeeping, sending, verification
+from actions.controls import releasing
 from actions.models import Action
 from awfdrs_site.kernel import work
 from awfdrs_site.kernel.actor import Actor
-from incidents.detection import detect
+from incidents.detecting.detection import detect
 from incidents.models import Incident, TimelineEntry
 from safety import breakers
 from safety.models import BreakerState, Vendor

@@ -17,7 +17,7 @@ from ai.models import Outcome
 from awfdrs_site.kernel import work
 from awfdrs_site.kernel.actor import Actor
 from awfdrs_site.kernel.problem import Problem
-from incidents.detection import detect
+from incidents.detecting.detection import detect
 from incidents.models import Incident
 from safety.models import AutomationPolicy
 from safety.services import engage_switch, release_switch

@@ -17,7 +17,7 @@ from actions.plans import services as recoveries
 from actions.plans import stage
 from awfdrs_site.kernel import work
 from awfdrs_site.kernel.problem import Problem
-from incidents.detection import detect
+from incidents.detecting.detection import detect
 from incidents.models import TimelineEntry
 from safety.models import AutomationPolicy, KillSwitch
 from safety.services import engage_switch, release_switch

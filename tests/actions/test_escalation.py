@@ -19,8 +19,8 @@ from actions.models import Action
 from awfdrs_site.kernel.actor import MACHINE, Actor
 from awfdrs_site.kernel.models import AuditEntry
 from incidents import services as incident_services
-from incidents import snoozing, undoing
 from incidents.models import Incident, TimelineEntry
+from incidents.triage import snoozing, undoing
 from tenants.models import Workflow
 from tests.actions.conftest import an_incident
 from tests.actions.receivers import Webhook

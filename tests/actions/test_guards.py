@@ -241,7 +241,7 @@ def test_a_second_recovery_of_the_same_order_is_put_off(
     """The order recovers and breaks again: the next recovery waits for the cooldown [S7]."""
     from actions import planning, verification
     from awfdrs_site.kernel import work
-    from incidents.detection import detect
+    from incidents.detecting.detection import detect
     from tests.actions.conftest import a_decision, an_incident
     from tests.builders import an_event
 

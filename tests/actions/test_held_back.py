@@ -12,7 +12,7 @@ from actions.models import Action
 from ai.models import Outcome
 from awfdrs_site.kernel import work
 from awfdrs_site.kernel.actor import Actor
-from incidents.detection import detect
+from incidents.detecting.detection import detect
 from incidents.models import Incident
 from incidents.services import resolve
 from safety.models import AutomationPolicy

@@ -17,7 +17,7 @@ from ai.models import Outcome
 from ai.services import analyse
 from awfdrs_site.kernel import work
 from awfdrs_site.kernel.actor import Actor
-from incidents.detection import detect
+from incidents.detecting.detection import detect
 from incidents.models import Incident
 from safety.models import AutomationPolicy, ErrorCode, RetryPolicy
 from tenants.models import Workflow

@@ -14,7 +14,7 @@ from django.utils import timezone
 from actions import asking, planning, sending, verification
 from actions.models import Action
 from awfdrs_site.kernel import work
-from incidents.detection import detect
+from incidents.detecting.detection import detect
 from incidents.models import Incident
 from tenants.models import Workflow
 from tests.actions.conftest import AT_ONCE, SECRET, a_decision, an_incident

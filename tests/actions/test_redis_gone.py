@@ -19,7 +19,7 @@ from actions import sending
 from actions.models import Action
 from awfdrs_site.kernel import work
 from awfdrs_site.kernel.actor import MACHINE
-from incidents.detection import detect
+from incidents.detecting.detection import detect
 from incidents.models import Incident, IncidentEvent
 from safety import limiter
 from safety.models import Vendor

@@ -10,7 +10,7 @@ from actions.models import Action
 from ai.services import analyse
 from awfdrs_site.kernel import work
 from awfdrs_site.kernel.models import AuditEntry, Work
-from incidents.detection import detect
+from incidents.detecting.detection import detect
 from incidents.models import Incident
 from tenants.models import Workflow
 from tests.builders import an_event

@@ -14,8 +14,9 @@ from django.db import IntegrityError, connection, transaction
 from django.db.models import F
 from django.utils import timezone
 
-from actions import sending, stopping
-from actions.drill import Drill, press, settle_times
+from actions import sending
+from actions.controls import stopping
+from actions.controls.drill import Drill, press, settle_times
 from actions.management.commands.stop_drill import nearest_rank
 from actions.models import Action
 from awfdrs_site.kernel.models import AuditEntry

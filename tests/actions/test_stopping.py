@@ -10,7 +10,8 @@ from uuid import uuid4
 import pytest
 from django.utils import timezone
 
-from actions import planning, sending, services, stopping
+from actions import planning, sending, services
+from actions.controls import stopping
 from actions.models import Action
 from awfdrs_site.kernel.actor import Actor
 from awfdrs_site.kernel.problem import Problem

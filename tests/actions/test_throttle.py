@@ -12,7 +12,7 @@ from django.utils import timezone
 from actions import sending
 from actions.catalog import kind_named
 from actions.catalog.kind import Order
-from actions.limits_in_use import limits_in_use
+from actions.controls.limits_in_use import limits_in_use
 from actions.models import Action, Recovery
 from actions.reversing import reverse
 from awfdrs_site.kernel.actor import Actor

@@ -16,7 +16,7 @@ from awfdrs_site.kernel.actor import Actor
 from awfdrs_site.kernel.models import Work
 from awfdrs_site.kernel.problem import Problem
 from incidents import services as incident_services
-from incidents.detection import detect
+from incidents.detecting.detection import detect
 from incidents.models import Incident
 from safety.models import AutomationPolicy
 from safety.services import engage_switch, release_switch

@@ -11,14 +11,14 @@ import pytest
 from django.core.management import CommandError, call_command
 from django.utils import timezone
 
-from actions import whatif_stage
 from actions.models import Action, RunStatus, WhatIfRun
-from actions.whatif_drafts import draft_of
-from actions.whatif_runs import what_if
+from actions.whatif import stage as whatif_stage
+from actions.whatif.drafts import draft_of
+from actions.whatif.runs import what_if
 from awfdrs_site.kernel import work
 from awfdrs_site.kernel.actor import MACHINE
 from awfdrs_site.kernel.problem import Problem
-from incidents.detection import detect
+from incidents.detecting.detection import detect
 from incidents.models import Incident
 from safety.models import AutomationPolicy, ErrorCode
 from tests.builders import an_event

@@ -192,7 +192,7 @@ def test_it_looks_at_so_many_and_no_more(
     anna: Client, world: World, policy: RetryPolicy, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """Seen red without the bound."""
-    from actions import rule_trial
+    from actions.whatif import rule_trial
 
     monkeypatch.setattr(rule_trial, "INCIDENTS", 2)
     for number in range(7, 12):

@@ -15,7 +15,7 @@ from ai.models import Decision
 from ai.services import analyse, columns_of, remember
 from awfdrs_site.kernel import work
 from awfdrs_site.kernel.models import Work
-from incidents.detection import detect
+from incidents.detecting.detection import detect
 from incidents.models import Incident
 from incidents.states import IncidentStatus
 from safety.rule_files import read_default_rules

@@ -7,7 +7,7 @@ from typing import Any
 import pytest
 
 from awfdrs_site.kernel import work
-from incidents.detection import detect
+from incidents.detecting.detection import detect
 from incidents.models import GroupingPin, Incident, IncidentEvent
 from tests.api.test_merging import post
 from tests.builders import an_event

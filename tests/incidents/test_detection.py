@@ -10,7 +10,7 @@ from django.utils import timezone
 
 from awfdrs_site.kernel import work
 from awfdrs_site.kernel.models import AuditEntry, Work
-from incidents.detection import detect
+from incidents.detecting.detection import detect
 from incidents.models import Incident, IncidentEvent, TimelineEntry
 from incidents.states import IncidentStatus
 from ingestion.models import Event

@@ -14,10 +14,11 @@ from awfdrs_site.kernel import work
 from awfdrs_site.kernel.actor import Actor
 from awfdrs_site.kernel.models import AuditEntry
 from awfdrs_site.kernel.problem import Problem
-from incidents import merging, services
-from incidents.detection import detect
+from incidents import services
+from incidents.detecting.detection import detect
+from incidents.detecting.opening import sign
 from incidents.models import FailingResource, Incident, IncidentEvent, MemberCount, TimelineEntry
-from incidents.opening import sign
+from incidents.regrouping import merging
 from incidents.selectors import broken_by, events_of, get_incident_for, timeline_of
 from incidents.states import IncidentStatus, Recovery
 from tenants.models import Workflow

@@ -12,7 +12,7 @@ from django.utils import timezone
 from awfdrs_site.kernel import work
 from awfdrs_site.kernel.models import Work
 from awfdrs_site.kernel.transition import lock
-from incidents.detection import detect
+from incidents.detecting.detection import detect
 from incidents.models import Incident
 from tests.builders import a_workflow, an_event
 from tests.threads import at_once

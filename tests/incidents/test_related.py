@@ -11,9 +11,9 @@ from django.test.utils import CaptureQueriesContext
 from django.utils import timezone
 
 from awfdrs_site.kernel import work
-from incidents.detection import detect
+from incidents.detail.related import related_to
+from incidents.detecting.detection import detect
 from incidents.models import Incident, IncidentEvent
-from incidents.related import related_to
 from tenants.models import Tenant, Workflow
 from tests.builders import a_tenant, a_workflow, an_event
 

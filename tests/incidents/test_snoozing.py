@@ -14,10 +14,11 @@ from awfdrs_site.kernel import work
 from awfdrs_site.kernel.actor import Actor
 from awfdrs_site.kernel.models import AuditEntry
 from awfdrs_site.kernel.problem import Problem
-from incidents import services, snoozing
-from incidents.detection import detect
+from incidents import services
+from incidents.detecting.detection import detect
 from incidents.models import Incident
-from incidents.snoozing import LONGEST, snoozed, until_of
+from incidents.triage import snoozing
+from incidents.triage.snoozing import LONGEST, snoozed, until_of
 from tenants.models import Workflow
 from tests.builders import a_workflow, an_event
 

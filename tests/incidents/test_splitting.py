@@ -13,14 +13,15 @@ from django.utils import timezone
 
 from awfdrs_site.kernel.models import AuditEntry
 from awfdrs_site.kernel.problem import Problem
-from incidents import pinning, services, variants
+from incidents import services
+from incidents.detecting.opening import pins_on, sign, traits_of
+from incidents.detecting.pins import pinned_signature
 from incidents.models import GroupingPin, Incident, IncidentEvent, MemberCount
-from incidents.opening import pins_on, sign, traits_of
-from incidents.pinning import Split
-from incidents.pins import pinned_signature
+from incidents.regrouping import pinning, variants
+from incidents.regrouping.pinning import Split
+from incidents.regrouping.variants import variants_of
 from incidents.selectors import broken_by, merged_into
 from incidents.states import IncidentStatus, Recovery
-from incidents.variants import variants_of
 from tenants.models import Workflow
 from tests.builders import a_workflow, an_event
 from tests.incidents.test_merging import (

@@ -11,7 +11,7 @@ from django.db import connection
 from django.test.utils import CaptureQueriesContext
 from django.utils import timezone
 
-from incidents import trends
+from incidents.detail import trends
 from incidents.models import Incident, IncidentEvent, MemberCount
 from ingestion.models import Event
 from tenants.models import Workflow

@@ -15,7 +15,7 @@ from awfdrs_site.kernel import work
 from awfdrs_site.kernel.actor import MACHINE
 from awfdrs_site.kernel.models import Work
 from awfdrs_site.kernel.redis_client import client_of
-from incidents.detection import detect
+from incidents.detecting.detection import detect
 from ingestion.models import Event
 from safety import limiter
 from safety.models import BreakerState, KillSwitch, OnOpen, SwitchBlocks, SwitchScope, Vendor

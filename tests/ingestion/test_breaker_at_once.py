@@ -19,7 +19,7 @@ from django.utils import timezone
 
 from awfdrs_site.kernel import work
 from awfdrs_site.kernel.actor import Actor
-from incidents.detection import detect
+from incidents.detecting.detection import detect
 from ingestion import calls
 from ingestion.models import Event
 from safety import breakers, selectors

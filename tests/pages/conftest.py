@@ -11,7 +11,7 @@ from actions.models import Action
 from ai.models import Decision
 from ai.services import analyse
 from awfdrs_site.kernel import work
-from incidents.detection import detect
+from incidents.detecting.detection import detect
 from incidents.models import Incident
 from safety.models import AutomationPolicy
 from tenants.models import Workflow

@@ -13,8 +13,8 @@ from actions.incident_curve import curve_chart, finding
 from actions.models import Action
 from awfdrs_site.kernel.actor import Actor
 from incidents import services
+from incidents.detail.trends import Curve
 from incidents.models import Incident
-from incidents.trends import Curve
 from tests.builders import an_event
 from tests.cast import Cast
 from tests.pages.looks import text_of

@@ -14,9 +14,9 @@ from django.utils import timezone
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from incidents import facets
+from incidents.listing import facets
+from incidents.listing.pages import SORTS
 from incidents.models import Incident
-from incidents.pages import SORTS
 from tests.builders import an_event
 from tests.cast import Cast
 from tests.pages.looks import text_of

@@ -6,7 +6,7 @@ import pytest
 from django.utils import timezone
 from pytest_django.fixtures import DjangoAssertNumQueries
 
-from actions.learning_pages import learning_page
+from actions.learning.pages import learning_page
 from ai.models import TrustSetting
 from ai.services import remember
 from incidents.models import Incident

@@ -10,7 +10,7 @@ from django.test import Client
 from django.utils import timezone
 
 from awfdrs_site.kernel import work
-from incidents.detection import detect
+from incidents.detecting.detection import detect
 from incidents.models import Incident, IncidentEvent
 from tests.builders import an_event
 from tests.cast import Cast

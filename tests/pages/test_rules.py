@@ -8,10 +8,10 @@ from typing import Any
 import pytest
 from django.utils import timezone
 
-from actions import whatif_stage
 from actions.models import WhatIfRun
+from actions.whatif import stage as whatif_stage
 from awfdrs_site.kernel import work
-from incidents.detection import detect
+from incidents.detecting.detection import detect
 from safety.models import AutomationPolicy
 from tests.builders import an_event
 from tests.cast import Cast, default_rules

@@ -14,8 +14,8 @@ from django.test import Client
 from django.test.utils import CaptureQueriesContext
 from django.utils import timezone
 
+from actions.controls.safety_pages import MOST_RUNNING, Lever, safety_page
 from actions.models import Action
-from actions.safety_pages import MOST_RUNNING, Lever, safety_page
 from awfdrs_site.kernel.actor import MACHINE, Actor
 from safety.breakers import set_by_hand
 from safety.models import KillSwitch, Vendor

@@ -14,8 +14,8 @@ from django.test.utils import CaptureQueriesContext
 from django.utils import timezone
 
 from awfdrs_site.kernel.models import AuditEntry
+from incidents.listing.saved_views import MOST
 from incidents.models import SavedView
-from incidents.saved_views import MOST
 from tests.cast import Cast
 from tests.pages.looks import text_of, told
 from tests.pages.rows import an_incident_row

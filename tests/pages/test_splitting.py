@@ -7,8 +7,8 @@ from typing import Any
 import pytest
 from django.test import Client
 
-from incidents import variants
 from incidents.models import GroupingPin, Incident
+from incidents.regrouping import variants
 from tests.api.test_splitting import fails
 from tests.cast import Cast
 from tests.pages.looks import links_of, post_forms, text_of

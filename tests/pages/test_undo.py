@@ -11,8 +11,9 @@ from django.test import Client
 from django.utils import timezone
 
 from awfdrs_site.kernel.models import AuditEntry
-from incidents import services, snoozing
+from incidents import services
 from incidents.models import Incident, TimelineEntry
+from incidents.triage import snoozing
 from tenants.access import identity_of
 from tenants.members import remove_member
 from tenants.models import Membership

@@ -9,7 +9,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from incidents.correlation import (
+from incidents.detail.correlation import (
     AT_ONCE,
     CASCADE,
     EDGE,

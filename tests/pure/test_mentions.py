@@ -6,7 +6,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from incidents.mentions import named_in, pieces
+from incidents.triage.mentions import named_in, pieces
 from tests.pure.strategies import many
 
 NAMES = ["alice", "anna", "anna.berg", "Bob", "bob", "eve@corp.example", "zoë", "m-k_2+x"]

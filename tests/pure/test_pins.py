@@ -5,8 +5,16 @@ from dataclasses import replace
 from hypothesis import given
 from hypothesis import strategies as st
 
-from incidents.pins import TRAITS, Pin, Pins, Traits, pinned_signature, pinned_to, value_of
-from incidents.signature import Signature
+from incidents.detecting.pins import (
+    TRAITS,
+    Pin,
+    Pins,
+    Traits,
+    pinned_signature,
+    pinned_to,
+    value_of,
+)
+from incidents.detecting.signature import Signature
 from tests.pure.strategies import many
 
 BASE = Signature("code", "timeout", "a" * 32)

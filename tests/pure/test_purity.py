@@ -5,11 +5,16 @@ import sys
 from pathlib import Path
 
 MODULES = (
-    *("incidents.query", "incidents.signature", "incidents.template", "safety.ruleset"),
-    *("incidents.mentions", "safety.backoff", "safety.breaker", "safety.gate"),
+    *(
+        "incidents.listing.query",
+        "incidents.detecting.signature",
+        "incidents.detecting.template",
+        "safety.ruleset",
+    ),
+    *("incidents.triage.mentions", "safety.backoff", "safety.breaker", "safety.gate"),
     *("ai.classify", "ai.root_cause", "ai.similarity", "ai.confidence", "ai.decide"),
     *("ai.effectiveness", "ai.record", "safety.caps", "actions.escalation.schedule"),
-    *("incidents.correlation", "incidents.pins"),
+    *("incidents.detail.correlation", "incidents.detecting.pins"),
 )
 HEAVY = ("django", "celery", "redis", "psycopg", "httpx", "rest_framework", "numpy")
 

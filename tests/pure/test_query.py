@@ -8,7 +8,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from incidents.query import (
+from incidents.listing.query import (
     ALIASES,
     DEFAULT,
     KEYS,

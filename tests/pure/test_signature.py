@@ -4,7 +4,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from incidents.signature import Signature, group_messages, signature_of
+from incidents.detecting.signature import Signature, group_messages, signature_of
 from safety.codes import normalise_code, telling_code
 from tests.pure.strategies import many
 

@@ -4,7 +4,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from incidents.template import MAX_MESSAGE_CHARS, shape_of, telling_line, template_of
+from incidents.detecting.template import MAX_MESSAGE_CHARS, shape_of, telling_line, template_of
 from tests.pure.strategies import many
 
 TEMPLATES = [

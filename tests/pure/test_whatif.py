@@ -9,10 +9,10 @@ from typing import Any
 from hypothesis import given
 from hypothesis import strategies as st
 
-from actions.whatif import replay
-from actions.whatif_facts import Seen, WorkflowFacts, World
-from actions.whatif_stages import DECIDED_AFTER
-from actions.whatif_vendor import ReplayedBreaker
+from actions.whatif.facts import Seen, WorkflowFacts, World
+from actions.whatif.replay import replay
+from actions.whatif.stages import DECIDED_AFTER
+from actions.whatif.vendor import ReplayedBreaker
 from safety.backoff import delay_seconds
 from safety.breaker import Breaker, BreakerPolicy, as_of, record
 from safety.rule_types import (

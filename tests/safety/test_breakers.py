@@ -13,7 +13,7 @@ from awfdrs_site.kernel import work
 from awfdrs_site.kernel.actor import Actor
 from awfdrs_site.kernel.models import AuditEntry, Work
 from awfdrs_site.kernel.problem import Problem
-from incidents.detection import detect
+from incidents.detecting.detection import detect
 from safety import breakers
 from safety.breakers import Call
 from safety.models import BreakerChange, BreakerState, Vendor

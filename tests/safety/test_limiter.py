@@ -10,7 +10,7 @@ import redis
 from django.utils import timezone
 from pytest_django import Settings
 
-from actions.limits_in_use import limits_in_use
+from actions.controls.limits_in_use import limits_in_use
 from awfdrs_site.kernel.redis_client import client_of, redis_client
 from safety import limiter
 from safety.limiter import take

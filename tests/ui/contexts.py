@@ -10,12 +10,12 @@ from django.contrib.auth.models import User
 from django.contrib.messages import constants
 from django.contrib.messages.storage.base import Message
 
-from actions import rule_pages
-from actions.learning_pages import Learnt, Share
+from actions.controls.safety_pages import Lever
+from actions.controls.stop_pages import breaker_question
+from actions.controls.stopping import Consequences, InFlight
+from actions.learning.pages import Learnt, Share
 from actions.models import Channel, EscalationPolicy, WhatIfRun
-from actions.safety_pages import Lever
-from actions.stop_pages import breaker_question
-from actions.stopping import Consequences, InFlight
+from actions.whatif import rule_pages
 from ai.record import Outcomes
 from ai.trust import Trust
 from awfdrs_site import places
@@ -24,16 +24,16 @@ from awfdrs_site.kernel.models import AuditEntry
 from awfdrs_site.places import Hit, matching
 from awfdrs_site.search import Group
 from awfdrs_site.workflow_pages import Fare, Traffic
-from incidents import pages
-from incidents.chips import chips_of
-from incidents.correlation import Case, finding_of, picture_of, relate
-from incidents.facets import SPANS, Facet
-from incidents.grouping import Grouping, Part, PinRow
+from incidents.detail.correlation import Case, finding_of, picture_of, relate
+from incidents.detail.related import Related
+from incidents.listing import pages
+from incidents.listing.chips import chips_of
+from incidents.listing.facets import SPANS, Facet
+from incidents.listing.query import KEYS, parse
 from incidents.models import FailingResource, GroupingPin, Incident, Mention, SavedView
-from incidents.query import KEYS, parse
-from incidents.related import Related
+from incidents.regrouping.grouping import Grouping, Part, PinRow
+from incidents.regrouping.variants import Difference, Variant, Variants
 from incidents.selectors import Broken
-from incidents.variants import Difference, Variant, Variants
 from safety.limits_in_use import LimitInUse
 from safety.models import AutomationPolicy, KillSwitch, SwitchScope
 from safety.pages import Line

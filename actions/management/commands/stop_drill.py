@@ -11,7 +11,7 @@ from typing import Any
 from django.core.management.base import BaseCommand, CommandError
 from django.db import DatabaseError
 
-from actions.drill import Drill, press, settle_times
+from actions.controls.drill import Drill, press, settle_times
 from awfdrs_site.kernel.problem import Problem
 from safety.models import KillSwitch, SwitchScope
 from tenants.commands import tenant_named

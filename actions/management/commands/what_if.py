@@ -10,8 +10,8 @@ from typing import Any
 from django.core.management.base import BaseCommand, CommandError
 from django.utils import timezone
 
-from actions.whatif_drafts import draft_of_files
-from actions.whatif_runs import what_if
+from actions.whatif.drafts import draft_of_files
+from actions.whatif.runs import what_if
 from awfdrs_site.kernel.problem import Problem
 from safety.rule_files import texts_of
 from tenants.commands import tenant_named

@@ -6,7 +6,7 @@ from typing import Any
 
 from django.core.management.base import BaseCommand
 
-from incidents import trends
+from incidents.detail import trends
 from ingestion import counts
 
 

@@ -1,0 +1,1 @@
+"""What people stop, release and limit by hand, and its pages."""

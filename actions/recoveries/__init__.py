@@ -1,0 +1,1 @@
+"""Recoveries as people and programs see them: list, page, API."""

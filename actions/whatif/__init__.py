@@ -1,0 +1,1 @@
+"""Rules tried on what has happened: the replay, its runs and the page of the rules."""

@@ -1,0 +1,1 @@
+"""From events to incidents: signatures, who they belong to, what opens and what heals."""

@@ -1,0 +1,1 @@
+"""The list of incidents: its query language, filters, counts and kept views."""

@@ -1,0 +1,1 @@
+"""What people say about grouping: why it is so, merging, splitting, pins."""
