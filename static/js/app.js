@@ -7,6 +7,7 @@ import "./complete.js";
 import "./copy.js";
 import "./countdown.js";
 import "./dialog.js";
+import "./draft.js";
 import "./edit.js";
 import "./focus.js";
 import "./help.js";

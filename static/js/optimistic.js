@@ -97,18 +97,3 @@ document.addEventListener("htmx:beforeSwap", ({ detail }) => {
     window.htmx.process(toast);
   }
 });
-
-// What was begun to be written while the answer came goes on in the field that came with it.
-let draft = null;
-document.addEventListener("htmx:beforeSwap", ({ detail: { requestConfig } }) => {
-  const form = requestConfig?.elt;
-  const field = form?.dataset.empties && form.elements[form.dataset.empties];
-  draft = field?.value ? { id: field.id, text: field.value, caret: field.selectionStart } : null;
-});
-document.addEventListener("htmx:afterSettle", () => {
-  const field = draft && document.getElementById(draft.id);
-  if (!field) return;
-  field.value = draft.text;
-  field.setSelectionRange(draft.caret, draft.caret);
-  draft = null;
-});

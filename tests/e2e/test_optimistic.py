@@ -209,3 +209,22 @@ def test_two_at_once_keep_both_answers(world: World, alice: Visit) -> None:
     expect(page.locator("#toasts")).to_contain_text("Comment saved")
     expect(page.get_by_role("button", name="Take back")).to_be_visible()
     expect(page.locator("#timeline .quote")).to_have_text("<b>Called</b> the bank")
+
+
+def test_a_comment_that_is_begun_outlives_the_answer_to_something_else(
+    world: World, alice: Visit
+) -> None:
+    """With what is offered for the name in it. Seen red without draft.js: the field was empty."""
+    world.post_event()
+    page = alice.open(f"/incidents/{world.await_incident('escalated')['id']}/")
+    held = Held(page)
+    page.keyboard.press("e")
+    comment = page.locator("#comment")
+    comment.press_sequentially("Ask @an")
+    expect(comment).to_have_attribute("aria-expanded", "true")
+    held.one.continue_()
+    expect(page.get_by_role("button", name="Take back")).to_be_visible()
+    expect(comment).to_be_focused()
+    expect(comment).to_have_value("Ask @an")
+    page.get_by_role("option", name="Anna").click()
+    expect(comment).to_have_value(f"Ask @{world.people['anna']} ")
