@@ -90,8 +90,7 @@ def test_a_part_comes_with_and_without_the_shell(alice: Client, waiting: Action,
 
 
 def test_the_page_does_not_ask_for_its_parts(alice: Client, waiting: Action) -> None:
-    """Each panel stands there with a link until it comes. Seen red with `incident_parts.failures`
-    in the page's context."""
+    """Each panel stands there with a link until it comes."""
     response = page(alice, waiting.incident_id)
     assert response.content.count(b"data-live-later") == 5
     assert not {"curve", "events", "runs", "similar", "related", "grouping"} & {
