@@ -61,6 +61,7 @@ def test_the_overview_stays_while_its_figures_change(world: World, open_watched:
     world.hold_reruns()
     run = world.fail("payment-timeout")
     expect(page.locator("#kpis .fig").first).to_have_text("2")
+    world.await_incident("recovering", recovery="verifying")
     world.engine.mend(run.trouble)
     expect(page.locator("#kpis .fig").first).to_have_text("1")
     expect(page.locator("#feed")).to_contain_text("Verified: retry 1 worked")
